@@ -1,0 +1,56 @@
+"""kwartier: the open allocation engine for smart-meter based electricity settlement.
+
+From a notebook, with Arrow tables in and out (pandas, Polars and DuckDB read them without copies):
+open a `Home`, `take_register`, `ingest` readings, `allocate` days, ask for a `result`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kwartier.adapters.files import FileRefused
+    from kwartier.adapters.store import Home, HomeError
+    from kwartier.apps.report import write as write_report
+    from kwartier.runs import allocate, ingest, result, take_register
+    from kwartier.simulation import read_zonnedael, simulate
+
+__version__ = "0.1.0"
+
+# Loaded when first asked for: a command that needs no engine starts without one.
+_WHERE = {
+    "FileRefused": ("kwartier.adapters.files", "FileRefused"),
+    "Home": ("kwartier.adapters.store", "Home"),
+    "HomeError": ("kwartier.adapters.store", "HomeError"),
+    "allocate": ("kwartier.runs", "allocate"),
+    "ingest": ("kwartier.runs", "ingest"),
+    "result": ("kwartier.runs", "result"),
+    "simulate": ("kwartier.simulation", "simulate"),
+    "take_register": ("kwartier.runs", "take_register"),
+    "write_report": ("kwartier.apps.report", "write"),
+    "read_zonnedael": ("kwartier.simulation", "read_zonnedael"),
+}
+__all__ = [
+    "FileRefused",
+    "Home",
+    "HomeError",
+    "allocate",
+    "ingest",
+    "read_zonnedael",
+    "result",
+    "simulate",
+    "take_register",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'kwartier' has no attribute {name!r}")
+    module, attribute = _WHERE[name]
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,177 @@
+"""What flows between the steps of a run, as arrays, because kernels read them.
+
+The point is an index in Points, the direction 0 offtake or 1 infeed, the register an index in
+`codes.REGISTERS`; NOT_READ stands for null, and is never written to a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Int64s = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+NOT_READ = np.int64(np.iinfo(np.int64).min)
+
+# What is done with a point on a day.
+OTHER, MEASURABLE, NO_CURRENT, PROFILED = range(4)
+
+FRACTION_SCALE = 10**8  # a profile fraction has exactly 8 decimals, so it is a count of 1e-8
+
+
+class Rows(NamedTuple):
+    """A batch of day rows, sorted by point, meter and register.
+
+    `register` is an index in `codes.REGISTERS`, `meter` stands for the meter's name, 0: no name;
+    `reading` (rows, periods + 1) [Wh], int32 when `complete`, else int64 with
+    NOT_READ; `status`
+    (rows, periods + 1) is None where no meter reported any.
+    """
+
+    number: Int64s
+    meter: Int64s
+    register: Int64s
+    reading: npt.NDArray[np.signedinteger]
+    status: Int64s | None
+    complete: bool
+
+    def take(self, index: Int64s | Bools) -> Rows:
+        """Keep some of the rows."""
+        return Rows(
+            self.number[index],
+            self.meter[index],
+            self.register[index],
+            self.reading[index],
+            None if self.status is None else self.status[index],
+            self.complete,
+        )
+
+    def bits(self) -> Int64s:
+        """Give the status of every reading; 0 where no meter reported any."""
+        if self.status is None:
+            return np.zeros(self.reading.shape, np.int64)
+        return self.status.astype(np.int64)
+
+    def followed_by(self, other: Rows) -> Rows:
+        """Put other rows of the same day after these, as they come."""
+        return Rows(
+            np.concatenate([self.number, other.number]),
+            np.concatenate([self.meter, other.meter]),
+            np.concatenate([self.register, other.register]),
+            np.concatenate([self.reading.astype(np.int64), other.reading.astype(np.int64)]),
+            np.concatenate([self.bits(), other.bits()]),
+            False,
+        )
+
+
+class Cell(NamedTuple):
+    """The finest cell in which volumes are summed."""
+
+    brp: str
+    supplier: str
+    profile_category: str
+    consumption_type: str
+
+
+class Points(NamedTuple):
+    """The accounting points of a grid area on a market day, sorted by number.
+
+    `cell` is the index in `cells`, -1 where `state` is OTHER; `limit` the physical limit
+    [Wh per period]; `rolls_at` where a register begins again at zero [Wh], 0 where not known;
+    `annual` the annual offtake and infeed (points, 2) [Wh], a default where not `annual_known`.
+    """
+
+    grid_area: str
+    number: Int64s
+    state: npt.NDArray[np.int8]
+    cell: Int64s
+    limit: Int64s
+    multiplier: Int64s
+    rolls_at: Int64s
+    with_infeed: Bools
+    annual: Int64s
+    annual_known: Bools
+    cells: tuple[Cell, ...]
+
+
+class Counters(NamedTuple):
+    """What a meter counted in one direction, the sum of its registers; by point and direction.
+
+    `point` is an index in Points. `reading` is (counters, periods + 1) [Wh], NOT_READ where a
+    needed register is not known; `total` tells whether it is the total register, else it is the
+    sum of the tariffs.
+    """
+
+    point: Int64s
+    direction: Int64s
+    meter: Int64s
+    total: Bools
+    reading: Int64s
+
+
+class Series(NamedTuple):
+    """The measured volumes of a point in one direction, sorted by point and direction.
+
+    `volume` is (series, periods) [Wh], NOT_READ where not measured; `first` and `meters` say which
+    counters it is made of; `measured` (series, periods) how many of them measured the period.
+    """
+
+    point: Int64s
+    direction: Int64s
+    first: Int64s
+    meters: Int64s
+    measured: Int64s
+    volume: Int64s
+
+
+# What is known around a gap: both readings, the one after, the one before, none; or none that can
+# be used, because another meter was there.
+WITHIN, HEAD, TAIL, WHOLE, LOOSE = range(5)
+
+# A gap: periods `first` + 1 to `last`, between the readings at positions `first` and `last`;
+# `reading` is the register difference (WITHIN) or the one known reading (HEAD, TAIL) [Wh].
+GAP = np.dtype(
+    [
+        ("point", np.int64),
+        ("direction", np.int64),
+        ("kind", np.int64),
+        ("first", np.int64),
+        ("last", np.int64),
+        ("reading", np.int64),
+        ("meter", np.int64),
+        ("total", np.int64),
+    ]
+)
+Gaps = npt.NDArray[np.void]
+
+# The last or first reading that a day knows of each series, to close gaps of other days with.
+# `moment` counts quarter-hours since 1970.
+END = np.dtype(
+    [
+        ("number", np.int64),
+        ("direction", np.int64),
+        ("moment", np.int64),
+        ("reading", np.int64),
+        ("meter", np.int64),
+        ("total", np.int64),
+    ]
+)
+Ends = npt.NDArray[np.void]
+
+
+class Volumes(NamedTuple):
+    """Volumes of the cells of an area.
+
+    `volume` (cells, 2, periods) [Wh], `points` (cells, 2, periods) the points behind each, `any`
+    (cells, 2) the points with at least one such period; `status` (cells, 2) where the shape came
+    from, empty where none was needed.
+    """
+
+    volume: Int64s
+    points: Int64s
+    any: Int64s
+    status: Sequence[Sequence[str]]

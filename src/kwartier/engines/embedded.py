@@ -1,0 +1,67 @@
+"""The engine inside one process: blocks mapped over threads, partials summed per thread.
+
+Kernels and Parquet decoding release the GIL. Memory is bounded by the blocks in flight, one per
+thread, not by the day. Whole numbers are summed, so no result depends on threads or order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Protocol
+
+from kwartier import pipeline
+from kwartier.arrays import Rows
+
+
+class Block(Protocol):
+    """A reference to a batch of whole points, read where it is needed."""
+
+    def read(self) -> Rows:
+        """Read the rows."""
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def reduce(
+    blocks: Iterable[Block],
+    day: pipeline.Day,
+    *,
+    threads: int | None = None,
+    on_block: Callable[[], None] | None = None,
+) -> pipeline.Partial:
+    """Send blocks through pipeline.wide() and sum what comes out.
+
+    Parameters
+    ----------
+    threads : how many work side by side; the cores of the machine when not given.
+    on_block : called after each block, to show progress.
+    """
+    queue: Iterator[Block] = iter(blocks)
+    lock = Lock()
+
+    def work() -> pipeline.Partial:
+        partial = pipeline.Partial.nothing(day)
+        while True:
+            with lock:
+                block = next(queue, None)
+            if block is None:
+                return partial
+            pipeline.wide(block.read(), day, partial)
+            if on_block:
+                on_block()
+
+    workers = threads or cores()
+    total = pipeline.Partial.nothing(day)
+    if workers == 1:
+        total.add(work())
+        return total
+    with ThreadPoolExecutor(workers) as pool:
+        for done in [pool.submit(work) for _ in range(workers)]:
+            total.add(done.result())
+    return total

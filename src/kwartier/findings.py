@@ -1,0 +1,333 @@
+"""What was doubtful, as rows: the rules, and the table that holds what they found.
+
+A finding never stops a run. Each names the rule, how grave it is, the point, the periods it
+touches, what was observed and what the limit was. Source: domain §5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kwartier import codes, tables
+
+INFO, WARNING, ERROR = "info", "warning", "error"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule that makes findings.
+
+    `observed` and `limit` say what stands in those columns, with the unit.
+    """
+
+    name: str
+    severity: str
+    meaning: str
+    effect: str
+    observed: str
+    limit: str
+
+
+def _rules(*rules: Rule) -> dict[str, Rule]:
+    return {rule.name: rule for rule in rules}
+
+
+RULES = _rules(
+    # at the door, when readings are taken in
+    Rule("no_value", ERROR, "a row without a reading", "row not kept", "rows", "0"),
+    Rule(
+        "nonexistent_time",
+        ERROR,
+        "a local time in the hour that the clock skips in spring",
+        "row not kept",
+        "rows",
+        "0",
+    ),
+    Rule(
+        "ambiguous_time",
+        ERROR,
+        "a local time in the doubled hour of autumn that order does not resolve",
+        "row not kept",
+        "rows",
+        "0",
+    ),
+    Rule(
+        "wrong_count",
+        ERROR,
+        "a day row with another number of readings than the day has periods plus one",
+        "row not kept",
+        "readings",
+        "readings the day has",
+    ),
+    Rule("unknown_point", ERROR, "the point is not in the register", "row not kept", "rows", "0"),
+    Rule(
+        "not_eligible",
+        INFO,
+        "the point may not be read that day: refused, not eligible or no legal ground",
+        "values not kept, only the fact",
+        "rows",
+        "0",
+    ),
+    Rule(
+        "off_quarter",
+        WARNING,
+        "a reading that is not on the quarter-hour",
+        "row not kept",
+        "seconds off",
+        "seconds allowed",
+    ),
+    Rule(
+        "in_future",
+        ERROR,
+        "a reading later than the moment it was taken in",
+        "row not kept",
+        "seconds later",
+        "0",
+    ),
+    Rule(
+        "too_old",
+        WARNING,
+        "a reading of a day that can no longer be settled",
+        "row not kept",
+        "days old",
+        "days allowed",
+    ),
+    Rule(
+        "duplicate_reading",
+        INFO,
+        "the same reading more than once in a delivery",
+        "one kept",
+        "rows",
+        "1",
+    ),
+    Rule(
+        "conflicting_readings",
+        ERROR,
+        "different readings of one register at one moment in a delivery",
+        "none kept",
+        "rows",
+        "1",
+    ),
+    # in the run: the register of points
+    Rule(
+        "register_gap",
+        ERROR,
+        "the point is registered before and after the day, but not on it",
+        "not allocated",
+        "rows that hold the day",
+        "1",
+    ),
+    Rule(
+        "register_overlap",
+        ERROR,
+        "two rows of the register, recorded together, both hold the day",
+        "the later start counts",
+        "rows that hold the day",
+        "1",
+    ),
+    Rule(
+        "no_annual_volume",
+        INFO,
+        "an estimate needed an annual volume that the register does not give",
+        "the category's default used",
+        "Wh used",
+        "0",
+    ),
+    # in the run: the readings
+    Rule(
+        "status_invalid",
+        ERROR,
+        "the meter says: critical error, clock invalid or data not valid",
+        "reading not used",
+        "AMR status",
+        "0",
+    ),
+    Rule(
+        "reading_falls",
+        ERROR,
+        "a reading below one that came before it",
+        "reading not used",
+        "Wh (negative)",
+        "0 Wh",
+    ),
+    Rule(
+        "above_physical_limit",
+        ERROR,
+        "more energy between two readings than the connection can carry",
+        "reading not used",
+        "Wh",
+        "Wh",
+    ),
+    Rule(
+        "register_rolled_over",
+        INFO,
+        "the register passed its highest number and began again at zero",
+        "counted on",
+        "Wh as read",
+        "Wh at which it begins again",
+    ),
+    Rule(
+        "total_differs_from_tariffs",
+        ERROR,
+        "the total register is not the sum of the tariff registers",
+        "none of the three used",
+        "Wh",
+        "Wh allowed",
+    ),
+    Rule(
+        "day_sum_differs",
+        WARNING,
+        "the day's sum is not what the tariff registers counted from midnight to midnight",
+        "none",
+        "Wh",
+        "Wh allowed",
+    ),
+    Rule(
+        "missing_readings",
+        WARNING,
+        "readings that the day should have are not there",
+        "volume estimated",
+        "readings",
+        "0",
+    ),
+    Rule(
+        "unread_point",
+        WARNING,
+        "no reading of the point at all that day",
+        "volume estimated",
+        "readings",
+        "readings the day has",
+    ),
+    Rule("meter_exchanged", INFO, "two meters at one point that day", "none", "meters", "1"),
+    Rule(
+        "two_meters_at_once",
+        ERROR,
+        "two meters of one point measured the same period",
+        "neither used",
+        "meters",
+        "1",
+    ),
+    Rule(
+        "broken_bracket",
+        ERROR,
+        "the readings around a gap differ by what no meter could count",
+        "estimated from the annual volume",
+        "Wh",
+        "Wh",
+    ),
+    # warnings that reject nothing
+    Rule(
+        "zero_run",
+        WARNING,
+        "no energy in either direction for long, on a day that has energy",
+        "none",
+        "periods",
+        "periods allowed",
+    ),
+    Rule("silent_meter", WARNING, "no energy at all that day", "none", "Wh", "0 Wh"),
+    Rule(
+        "both_directions_large",
+        WARNING,
+        "large offtake and large infeed in the same period",
+        "none",
+        "Wh (the smaller)",
+        "Wh",
+    ),
+    Rule(
+        "outlier",
+        WARNING,
+        "a volume far from the day's median (Hampel)",
+        "none",
+        "Wh from the median",
+        "Wh allowed",
+    ),
+)
+RULE_NAMES = tuple(RULES)
+RULE_INDEX = {name: index for index, name in enumerate(RULE_NAMES)}
+
+# A finding while it is being made: one record of whole numbers, so that kernels can write it.
+RECORD = np.dtype(
+    [
+        ("rule", np.int32),
+        ("register", np.int32),  # index in REGISTERS; -1 none; -2 offtake; -3 infeed
+        ("accounting_point", np.int64),
+        ("first_period", np.int64),
+        ("last_period", np.int64),
+        ("observed", np.int64),
+        ("limit", np.int64),
+        ("rows", np.int64),
+    ]
+)
+NO_REGISTER = -1
+OF_DIRECTION = (-2, -3)
+_REGISTER_NAMES = pa.array([*codes.REGISTERS, codes.INFEED, codes.OFFTAKE, None], pa.string())
+
+Records = npt.NDArray[np.void]
+
+
+def table(records: Records, market_day: int, grid_area: str | None) -> pa.Table:
+    """Make the findings table of one day and area, in an order that never depends on the run."""
+    records = np.sort(
+        records,
+        order=[
+            "accounting_point",
+            "rule",
+            "register",
+            "first_period",
+            "last_period",
+            "observed",
+            "limit",
+            "rows",
+        ],
+    )
+    rows = len(records)
+    rules = pa.array(records["rule"])
+    # Negative indexes count from the end of the names: -1 none, -2 offtake, -3 infeed.
+    register = np.where(
+        records["register"] < 0,
+        len(_REGISTER_NAMES) + records["register"],
+        records["register"],
+    )
+    columns = {
+        "market_day": pa.array(np.full(rows, market_day, np.int32)).cast(pa.date32()),
+        "grid_area": pa.repeat(pa.scalar(grid_area, pa.string()), rows),
+        "rule": pc.take(pa.array(RULE_NAMES), rules),
+        "severity": pc.take(pa.array([rule.severity for rule in RULES.values()]), rules),
+        "accounting_point": pa.array(records["accounting_point"]),
+        "register": pc.take(_REGISTER_NAMES, pa.array(register)),
+        "first_period": pa.array(records["first_period"].astype(np.int32)),
+        "last_period": pa.array(records["last_period"].astype(np.int32)),
+        "observed": pa.array(records["observed"]),
+        "limit": pa.array(records["limit"]),
+        "rows": pa.array(records["rows"]),
+    }
+    return pa.table(columns, schema=tables.FINDINGS.schema)
+
+
+def records(
+    rule: str,
+    accounting_point: npt.NDArray[np.int64],
+    *,
+    register: npt.NDArray[np.int64] | int = NO_REGISTER,
+    first_period: npt.NDArray[np.int64] | int = 0,
+    last_period: npt.NDArray[np.int64] | int = 0,
+    observed: npt.NDArray[np.int64] | int = 0,
+    limit: npt.NDArray[np.int64] | int = 0,
+    rows: npt.NDArray[np.int64] | int = 0,
+) -> Records:
+    """Make finding records of one rule from whole columns."""
+    made = np.zeros(len(accounting_point), RECORD)
+    made["rule"] = RULE_INDEX[rule]
+    made["register"] = register
+    made["accounting_point"] = accounting_point
+    made["first_period"] = first_period
+    made["last_period"] = last_period
+    made["observed"] = observed
+    made["limit"] = limit
+    made["rows"] = rows
+    return made

@@ -1,0 +1,126 @@
+"""The market's dated parameters: loaded once for a market day, passed in, never looked up by name.
+
+Source of each value: `market.yaml`, where it stands with its meaning, unit and source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from kwartier import codes
+
+
+class ParameterError(ValueError):
+    """A parameters file that is not what it should be; the text says what and where."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The values that hold on one market day, and from when each of them holds."""
+
+    legal_ground: date
+    limit_margin: Fraction
+    voltage: int
+    tariff_tolerance_wh: int
+    day_sum_tolerance_wh: int
+    off_quarter_seconds: int
+    too_old_days: int
+    bracket_days: int
+    bracket_periods: int
+    min_points_for_shape: int
+    reference_areas: Mapping[str, str]
+    default_annual_offtake_wh: Mapping[str, int]
+    default_annual_infeed_wh: int
+    zero_run_periods: int
+    both_directions_wh: int
+    outlier_factor: int
+    outlier_floor_wh: int
+    standard_profile: Mapping[str, Any]
+    holding_since: Mapping[str, date]
+
+    def limit_wh(self, capacity: str) -> int:
+        """Give the most energy that a connection can carry in one period, one direction [Wh].
+
+        phases × voltage × amperes ÷ 4 × margin, rounded down (domain §5).
+        """
+        phases, amperes = codes.CAPACITIES[capacity]
+        return int(Fraction(phases * self.voltage * amperes, 4) * self.limit_margin)
+
+
+# How a value is read from YAML; a value that this refuses is an error of the file.
+_READ: dict[str, Any] = {
+    "legal_ground": lambda v: v if isinstance(v, date) else date.fromisoformat(v),
+    "limit_margin": lambda v: Fraction(str(v)),
+    "reference_areas": lambda v: {str(k): str(a) for k, a in v.items()},
+    "default_annual_offtake_wh": lambda v: {c: int(v[c]) for c in codes.PROFILE_CATEGORIES},
+}
+
+
+@lru_cache(maxsize=1)
+def market() -> Mapping[str, Any]:
+    """Give the parameters that come with kwartier, with all their dates."""
+    loaded: Mapping[str, Any] = yaml.safe_load(
+        files(__package__).joinpath("market.yaml").read_text("utf-8")
+    )
+    return loaded
+
+
+@lru_cache(maxsize=1)
+def standard_profile() -> Mapping[str, Any]:
+    """Give the standard profile that serves when no measured shape does."""
+    loaded: Mapping[str, Any] = yaml.safe_load(
+        files(__package__).joinpath("standard_profile.yaml").read_text("utf-8")
+    )
+    return loaded
+
+
+def parse(text: str, name: str) -> Mapping[str, Any]:
+    """Read the text of a home's own parameters file.
+
+    Raises
+    ------
+    ParameterError : not YAML, an unknown parameter, or one without dated values.
+    """
+    try:
+        own = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{name}: not YAML: {error}") from None
+    if not isinstance(own, dict):
+        raise ParameterError(f"{name}: expected parameter names with their values")
+    for key, entry in own.items():
+        if key not in market():
+            raise ParameterError(f"{name}: {key}: no such parameter")
+        if not isinstance(entry, dict) or not isinstance(entry.get("values"), dict):
+            raise ParameterError(f"{name}: {key}: expected 'values: {{DATE: VALUE}}'")
+    return own
+
+
+def load(day: date, own: Mapping[str, Any] | None = None) -> Parameters:
+    """Give the values that hold on a market day; a home's own go before the market's.
+
+    Raises
+    ------
+    ParameterError : a value that cannot be read, or none that holds on the day.
+    """
+    values: dict[str, Any] = {}
+    since: dict[str, date] = {}
+    for key, entry in market().items():
+        dated = {**entry["values"], **((own or {}).get(key, {}).get("values", {}))}
+        try:
+            held = max(start for start in dated if start <= day)
+        except (ValueError, TypeError):
+            raise ParameterError(f"{key}: no value holds on {day}; dates are ISO") from None
+        try:
+            values[key] = _READ.get(key, int)(dated[held])
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ParameterError(f"{key}: the value from {held} on cannot be read") from None
+        since[key] = held
+    return Parameters(**values, standard_profile=standard_profile(), holding_since=since)

@@ -1,0 +1,239 @@
+"""Delivered readings → their market day and position, and which may not be kept → day rows.
+
+A reading at local midnight serves both days. The values of points that may not be read are not
+kept, only the fact. Within one delivery a reading stated twice is kept once, and readings that
+contradict each other are not used. Source: FAQ; domain §5; decisions §4, §5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+
+from kwartier import findings, periods
+from kwartier.arrays import NOT_READ, Bools, Int64s, Rows
+from kwartier.findings import Records
+from kwartier.parameters import Parameters
+
+
+class Readable(NamedTuple):
+    """The points of all areas on a market day, sorted: number, index of the area, may be read."""
+
+    number: Int64s
+    area: Int64s
+    readable: Bools
+
+
+class Placed(NamedTuple):
+    """Where readings go. A reading at midnight is here twice, once for each day.
+
+    `row` is its index in the batch; `counts` is set once for each reading, so that rows add up.
+    """
+
+    row: Int64s
+    day: Int64s
+    area: Int64s
+    position: Int64s
+    counts: Bools
+
+
+class Doubts(NamedTuple):
+    """Rows that are not kept: rule (index in findings.RULE_NAMES), point, day, observed, limit."""
+
+    rule: Int64s
+    number: Int64s
+    day: Int64s
+    observed: Int64s
+    limit: Int64s
+
+
+def place(
+    number: Int64s,
+    read_at: Int64s,
+    rule: Int64s,
+    *,
+    recorded_at: int,
+    known: Int64s,
+    readable_on: Callable[[date], Readable],
+    parameters: Parameters,
+) -> tuple[Placed, Doubts]:
+    """Find the market day and position of each reading, and the readings that may not be kept.
+
+    Parameters
+    ----------
+    number, read_at : the point and the moment [s UTC] of each reading.
+    rule : what the door found doubtful about the row (index in findings.RULE_NAMES), -1 nothing.
+    recorded_at : the moment of taking in [s UTC].
+    known : the points that the register knows on any day, sorted.
+    readable_on : gives the points that may be read on a day.
+    """
+    moment = (read_at + periods.SECONDS // 2) // periods.SECONDS * periods.SECONDS
+    day, seconds = periods.locate(moment)
+    position = seconds // periods.SECONDS
+    taken_in = int(periods.locate(np.array([recorded_at], np.int64))[0][0])
+    held = np.isin(number, known)
+
+    # The first rule that holds is the one that is named.
+    observed, limit = np.ones(len(number), np.int64), np.zeros(len(number), np.int64)
+    rule = rule.copy()
+    for name, broken, seen, allowed in (
+        ("unknown_point", ~held, observed, 0),
+        ("in_future", read_at > recorded_at, read_at - recorded_at, 0),
+        (
+            "off_quarter",
+            np.abs(read_at - moment) > parameters.off_quarter_seconds,
+            np.abs(read_at - moment),
+            parameters.off_quarter_seconds,
+        ),
+        (
+            "too_old",
+            taken_in - day > parameters.too_old_days,
+            taken_in - day,
+            parameters.too_old_days,
+        ),
+    ):
+        new = broken & (rule < 0)
+        rule[new] = findings.RULE_INDEX[name]
+        observed = np.where(new, seen, observed)
+        limit = np.where(new, allowed, limit)
+
+    fine = np.nonzero(rule < 0)[0]
+    midnight = fine[position[fine] == 0]
+    before = day[midnight] - 1
+    closing = np.zeros(len(midnight), np.int64)
+    for d in np.unique(before).tolist():
+        closing[before == d] = periods.count(periods.day_of_number(d))
+    row = np.concatenate([fine, midnight])
+    on = np.concatenate([day[fine], before])
+    at = np.concatenate([position[fine], closing])
+    area = np.full(len(row), -1, np.int64)
+    for d in np.unique(on).tolist():
+        of_day = np.nonzero(on == d)[0]
+        points = readable_on(periods.day_of_number(d))
+        if len(points.number):
+            slot = np.minimum(
+                np.searchsorted(points.number, number[row[of_day]]), len(points.number) - 1
+            )
+            may = (points.number[slot] == number[row[of_day]]) & points.readable[slot]
+            area[of_day] = np.where(may, points.area[slot], -1)
+    kept = area >= 0
+    counts = np.ones(len(row), bool)
+    counts[len(fine) :] = ~kept[np.searchsorted(fine, midnight)]
+    anywhere = np.zeros(len(number), bool)
+    anywhere[row[kept]] = True
+    refused = (rule < 0) & ~anywhere
+    rule[refused] = findings.RULE_INDEX["not_eligible"]
+    out = np.nonzero(rule >= 0)[0]
+    placed = Placed(row[kept], on[kept], area[kept], at[kept], counts[kept])
+    return placed, Doubts(rule[out], number[out], day[out], observed[out], limit[out])
+
+
+class Built(NamedTuple):
+    """Day rows of one area and day; what contradicted itself; how many readings are in the rows."""
+
+    rows: Rows
+    found: Records
+    kept: int
+
+
+def build(
+    periods_of_day: int,
+    number: Int64s,
+    meter: Int64s,
+    register: Int64s,
+    position: Int64s,
+    reading: Int64s,
+    status: Int64s,
+    counts: Bools,
+) -> Built:
+    """Build the day rows of one area and day from its readings.
+
+    Parameters
+    ----------
+    number … counts : one value each reading, sorted by number, meter, register and position.
+
+    Returns
+    -------
+    built : rows (rows, periods + 1) with NOT_READ where nothing was delivered; found:
+        duplicate_reading and conflicting_readings; kept: how many readings are in the rows.
+    """
+    starts = np.ones(len(number), bool)
+    starts[1:] = (
+        (number[1:] != number[:-1]) | (meter[1:] != meter[:-1]) | (register[1:] != register[:-1])
+    )
+    cells = starts.copy()
+    cells[1:] |= position[1:] != position[:-1]
+    first = np.nonzero(cells)[0]
+    times = np.diff(np.append(first, len(cells)))
+    conflict = np.minimum.reduceat(reading, first) != np.maximum.reduceat(reading, first)
+    counted = np.add.reduceat(counts.astype(np.int64), first)
+    bits = np.bitwise_or.reduceat(status, first)
+
+    rows = np.nonzero(starts)[0]
+    row = np.cumsum(starts)[first] - 1
+    matrix = np.full((len(rows), periods_of_day + 1), NOT_READ)
+    bitmap = np.zeros(matrix.shape, np.int64)
+    good = ~conflict
+    matrix[row[good], position[first[good]]] = reading[first[good]]
+    bitmap[row[good], position[first[good]]] = bits[good]
+
+    found = []
+    extra = np.where(conflict, 0, counted - (counted > 0))
+    for name, where, lost in (
+        ("duplicate_reading", (extra > 0), extra),
+        ("conflicting_readings", conflict & (counted > 0), counted),
+    ):
+        at = first[where]
+        found.append(
+            findings.records(
+                name,
+                number[at],
+                register=register[at],
+                first_period=np.maximum(position[at], 1),
+                last_period=np.minimum(position[at] + 1, periods_of_day),
+                observed=times[where],
+                limit=1,
+                rows=lost[where],
+            )
+        )
+    some = (matrix != NOT_READ).any(axis=1)
+    made = Rows(number[rows], meter[rows], register[rows], matrix, bitmap, False)
+    kept = int(counted[good].sum() - extra[good].sum())
+    return Built(made.take(some), np.concatenate(found), kept)
+
+
+def merge(old: Rows, new: Rows) -> Rows:
+    """Lay newly delivered day rows over the kept ones of the same points.
+
+    Returns
+    -------
+    merged : all rows of the points that change, sorted by point, meter and register; a new reading
+        goes before the old one, and what is not delivered anew stays.
+    """
+    source = np.repeat([0, 1], [len(old.number), len(new.number)])
+    both = old.followed_by(new)
+    order = np.lexsort((source, both.register, both.meter, both.number))
+    joined = both.take(order)
+    number, meter, register = joined.number, joined.meter, joined.register
+    reading, status = joined.reading, joined.bits()
+    joined = joined._replace(status=status)
+    source = source[order]
+    twin = np.zeros(len(source), bool)
+    twin[1:] = (
+        (number[1:] == number[:-1]) & (meter[1:] == meter[:-1]) & (register[1:] == register[:-1])
+    )
+    late = np.nonzero(twin)[0]
+    absent = reading[late] == NOT_READ
+    merged = np.where(absent, reading[late - 1], reading[late])
+    bits = np.where(absent, status[late - 1], status[late])
+    # A row that adds nothing leaves its point as it was.
+    changed = source == 1
+    changed[late] = ((merged != reading[late - 1]) | (bits != status[late - 1])).any(axis=1)
+    reading[late], status[late] = merged, bits
+    keep = np.ones(len(source), bool)
+    keep[late - 1] = False
+    keep &= np.isin(number, np.unique(number[changed]))
+    return joined.take(keep)

@@ -1,0 +1,288 @@
+"""Gaps → estimated volumes, marked so.
+
+The ladder: `CMR` the register difference around a gap is spread over it and closes exactly; `GMR`
+no closing register: annual volume × fraction of the day; `NCD` no current: zeros. The rung that ran
+is recorded; everything made here has origin CLC; missing is never 0.
+Source: domain §5; Elhub VEE (distribution on the register difference); decisions §10, §11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from kwartier import findings, kernels
+from kwartier.arrays import (
+    FRACTION_SCALE,
+    GAP,
+    HEAD,
+    LOOSE,
+    NO_CURRENT,
+    NOT_READ,
+    TAIL,
+    WHOLE,
+    WITHIN,
+    Counters,
+    Gaps,
+    Int64s,
+    Points,
+    Series,
+    Volumes,
+)
+from kwartier.findings import Records
+
+
+class Across(NamedTuple):
+    """A gap that runs over several days: the weights of each day's part, and which part is mine."""
+
+    gap: np.void
+    difference: int
+    weights: list[Int64s]
+    mine: int
+
+
+def gaps_of(
+    kind: int,
+    point: Int64s,
+    direction: Int64s | int,
+    first: Int64s | int,
+    last: Int64s | int,
+    reading: Int64s | int = 0,
+    meter: Int64s | int = 0,
+    total: Int64s | int = 0,
+) -> Gaps:
+    """Make gaps of one kind from whole columns."""
+    made = np.zeros(len(point), GAP)
+    made["kind"] = kind
+    made["point"], made["direction"] = point, direction
+    made["first"], made["last"] = first, last
+    made["reading"], made["meter"], made["total"] = reading, meter, total
+    return made
+
+
+def find_gaps(counters: Counters, series: Series) -> Gaps:
+    """List what is not measured of each series, with what is known around it."""
+    periods = counters.reading.shape[1] - 1
+    one = series.first[series.meters == 1]
+    reading = counters.reading[one]
+    point, direction = counters.point[one], counters.direction[one]
+    meter, total = counters.meter[one], counters.total[one].astype(np.int64)
+
+    lane, before, after = kernels.known_pairs(reading).T
+    found = [
+        gaps_of(
+            WITHIN,
+            point[lane],
+            direction[lane],
+            before,
+            after,
+            reading[lane, after] - reading[lane, before],
+        )
+    ]
+    read = reading != NOT_READ
+    some = read.any(axis=1)
+    first = read.argmax(axis=1)
+    last = periods - read[:, ::-1].argmax(axis=1)
+    head = np.nonzero(some & (first > 0))[0]
+    tail = np.nonzero(some & (last < periods))[0]
+    none = np.nonzero(~some)[0]
+    for kind, rows, start, end, known in (
+        (HEAD, head, 0, first[head], first),
+        (TAIL, tail, last[tail], periods, last),
+    ):
+        found.append(
+            gaps_of(
+                kind,
+                point[rows],
+                direction[rows],
+                start,
+                end,
+                reading[rows, known[rows]],
+                meter[rows],
+                total[rows],
+            )
+        )
+    found.append(gaps_of(WHOLE, point[none], direction[none], 0, periods))
+    found.extend(
+        _gaps_of_exchange(counters, series, int(i)) for i in np.nonzero(series.meters > 1)[0]
+    )
+    return np.concatenate(found)
+
+
+def _gaps_of_exchange(counters: Counters, series: Series, index: int) -> Gaps:
+    """List the gaps of a series with more than one meter: no difference is taken between meters."""
+    lanes = range(series.first[index], series.first[index] + series.meters[index])
+    point, direction = series.point[index : index + 1], int(series.direction[index])
+    periods = series.volume.shape[1]
+    open_ = series.volume[index] == NOT_READ
+    known = {lane: np.nonzero(counters.reading[lane] != NOT_READ)[0] for lane in lanes}
+    known = {lane: at for lane, at in known.items() if len(at)}
+    if not known:
+        return gaps_of(WHOLE, point, direction, 0, periods)
+    found = []
+    for lane, at in known.items():
+        reading = counters.reading[lane]
+        for a, b in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):
+            if b - a > 1 and open_[a:b].all() and not series.measured[index, a:b].any():
+                found.append(gaps_of(WITHIN, point, direction, a, b, reading[b] - reading[a]))
+                open_[a:b] = False
+    earliest = min(known, key=lambda lane: (known[lane][0], lane))
+    latest = max(known, key=lambda lane: (known[lane][-1], lane))
+    for kind, lane, at, start, end in (
+        (HEAD, earliest, known[earliest][0], 0, known[earliest][0]),
+        (TAIL, latest, known[latest][-1], known[latest][-1], periods),
+    ):
+        if end > start:
+            found.append(
+                gaps_of(
+                    kind,
+                    point,
+                    direction,
+                    start,
+                    end,
+                    counters.reading[lane, at],
+                    counters.meter[lane],
+                    int(counters.total[lane]),
+                )
+            )
+            open_[start:end] = False
+    _, first, last = kernels.runs_of(open_[None, :])
+    found.extend(
+        gaps_of(LOOSE, point, direction, int(a), int(b) + 1)
+        for a, b in zip(first, last, strict=True)
+    )
+    return np.concatenate(found)
+
+
+def spread_annual(annual: Int64s, fraction: Int64s) -> list[int]:
+    """Estimate a cell's volumes from annual volumes: annual × fraction, exact to the Wh.
+
+    Parameters
+    ----------
+    annual : (periods) [Wh], the annual volumes of the points to be estimated in that period.
+    fraction : (periods) [1e-8].
+
+    Returns
+    -------
+    volume : (periods) [Wh]; sums to the day's exact total, rounded half up, by largest remainder.
+    """
+    exact = [a * f for a, f in zip(annual.tolist(), fraction.tolist(), strict=True)]
+    total = (2 * sum(exact) + FRACTION_SCALE) // (2 * FRACTION_SCALE)
+    volume = [e // FRACTION_SCALE for e in exact]
+    order = sorted(range(len(exact)), key=lambda t: (-(exact[t] % FRACTION_SCALE), t))
+    for t in order[: total - sum(volume)]:
+        volume[t] += 1
+    return volume
+
+
+def from_registers(
+    points: Points,
+    periods_of_day: int,
+    within: Gaps,
+    across: Sequence[Across],
+    shape: Int64s,
+    status: Sequence[Sequence[str]],
+) -> Volumes:
+    """Close gaps on the register difference around them (CMR).
+
+    Parameters
+    ----------
+    within : gaps of kind WITHIN.
+    across : gaps that run over several days.
+    shape : (cells, 2, periods) [mWh per point].
+    """
+    result = empty(points, periods_of_day, status)
+    kernels.spread_gaps(
+        points.cell[within["point"]],
+        within["direction"],
+        within["first"],
+        within["last"],
+        within["reading"],
+        shape,
+        result.volume,
+        result.points,
+    )
+    for one in across:
+        at = (int(points.cell[one.gap["point"]]), int(one.gap["direction"]))
+        part = slice(int(one.gap["first"]), int(one.gap["last"]))
+        parts = kernels.spread(one.difference, np.concatenate(one.weights))
+        start = sum(len(weights) for weights in one.weights[: one.mine])
+        result.volume[at][part] += parts[start : start + len(one.weights[one.mine])]
+        result.points[at][part] += 1
+    edge = np.array([one.gap for one in across], GAP)
+    _count_distinct(points, np.concatenate([within, edge]), result.any)
+    return result
+
+
+def from_annual(
+    points: Points,
+    periods_of_day: int,
+    gaps: Gaps,
+    fraction: Int64s,
+    status: Sequence[Sequence[str]],
+) -> Volumes:
+    """Estimate gaps without a closing register: annual volume × fraction of the day (GMR).
+
+    The estimate is linear in the annual volume, so a cell is estimated as a whole.
+
+    Parameters
+    ----------
+    gaps : of any kind but WITHIN.
+    fraction : (cells, 2, periods) [1e-8].
+    """
+    result = empty(points, periods_of_day, status)
+    # What starts at one period and ends at another is summed as a step up and a step down.
+    shape = (len(points.cells), 2, periods_of_day + 1)
+    annual, count = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    cell, direction = points.cell[gaps["point"]], gaps["direction"]
+    wh = points.annual[gaps["point"], direction]
+    for at, sign in ((gaps["first"], 1), (gaps["last"], -1)):
+        np.add.at(annual, (cell, direction, at), sign * wh)
+        np.add.at(count, (cell, direction, at), sign)
+    result.points[:] = np.cumsum(count, axis=2)[:, :, :-1]
+    annual = np.cumsum(annual, axis=2)[:, :, :-1]
+    for c, d in zip(*np.nonzero(annual.any(axis=2)), strict=True):
+        result.volume[c, d] = spread_annual(annual[c, d], fraction[c, d])
+    _count_distinct(points, gaps, result.any)
+    return result
+
+
+def without_annual(points: Points, periods_of_day: int, gaps: Gaps) -> Records:
+    """Find the points estimated from an annual volume that the register does not give."""
+    key = np.unique(gaps["point"] * 2 + gaps["direction"])
+    point, direction = key // 2, key % 2
+    unknown = ~points.annual_known[point, direction]
+    point, direction = point[unknown], direction[unknown]
+    return findings.records(
+        "no_annual_volume",
+        points.number[point],
+        register=np.array(findings.OF_DIRECTION)[direction],
+        first_period=1,
+        last_period=periods_of_day,
+        observed=points.annual[point, direction],
+    )
+
+
+def from_no_current(points: Points, periods_of_day: int) -> Volumes:
+    """Give the points without current their zeros (NCD)."""
+    result = empty(points, periods_of_day, ())
+    dead = np.nonzero(points.state == NO_CURRENT)[0]
+    for d, part in enumerate((dead, dead[points.with_infeed[dead]])):
+        np.add.at(result.any[:, d], points.cell[part], 1)
+    result.points[:] = result.any[:, :, None]
+    return result
+
+
+def empty(points: Points, periods_of_day: int, status: Sequence[Sequence[str]]) -> Volumes:
+    """Begin with no volumes."""
+    shape = (len(points.cells), 2, periods_of_day)
+    return Volumes(
+        np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(shape[:2], np.int64), status
+    )
+
+
+def _count_distinct(points: Points, gaps: Gaps, into: Int64s) -> None:
+    distinct = np.unique(gaps["point"] * 2 + gaps["direction"])
+    np.add.at(into, (points.cell[distinct // 2], distinct % 2), 1)
