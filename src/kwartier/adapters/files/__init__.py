@@ -1,0 +1,26 @@
+"""The file doors: registers of accounting points and readings, from CSV and Parquet.
+
+A broken file is refused as a whole with every problem named; a doubtful row is marked and given on.
+The forms of the files stand in docs/doors.md.
+"""
+
+from kwartier.adapters.files.columns import FileRefused, Problem
+from kwartier.adapters.files.readings import (
+    DAY_BATCH,
+    DOOR_RULES,
+    READING_BATCH,
+    read_readings,
+)
+from kwartier.adapters.files.register import read_register
+from kwartier.adapters.files.sources import UNPACKED_BYTES
+
+__all__ = [
+    "DAY_BATCH",
+    "DOOR_RULES",
+    "READING_BATCH",
+    "UNPACKED_BYTES",
+    "FileRefused",
+    "Problem",
+    "read_readings",
+    "read_register",
+]

@@ -1,0 +1,241 @@
+"""CSV files (plain, .gz, .zst) as batches of judged cells.
+
+A file goes through a fast typed pass; when that pass stumbles, a plain pass reads the file once
+more and names every row that is wrong.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from kwartier.adapters.files.cells import Mask, text_cells
+from kwartier.adapters.files.columns import (
+    BATCH_ROWS,
+    BROKEN,
+    Batch,
+    Column,
+    Troubles,
+    empty_cells,
+    match,
+)
+
+LINE_BYTES = 1 << 20  # longest line of a CSV file, and the block in which it is read
+CODECS = {".csv": None, ".csv.gz": "gzip", ".csv.zst": "zstd"}
+_HEX = re.compile(rb"0[xX]")
+
+
+class _TooLarge(OSError):
+    pass
+
+
+class Source(io.RawIOBase):
+    """The bytes of a CSV file, unpacked and counted; the header line is taken off."""
+
+    def __init__(self, path: Path, unpacked_bytes: int) -> None:
+        name = path.name.lower()
+        codec = next((CODECS[suffix] for suffix in CODECS if name.endswith(suffix)), None)
+        file = pa.OSFile(str(path))
+        self._stream = file if codec is None else pa.CompressedInputStream(file, codec)
+        self._left = unpacked_bytes
+        self.hex_seen = False
+        self._ahead = b""
+        head = b""
+        while not re.search(rb"[\r\n]", head.lstrip(b"\r\n")) and len(head) <= LINE_BYTES:
+            more = self._take(LINE_BYTES)
+            if not more:
+                break
+            head += more
+        head = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+        line = re.split(rb"[\r\n]", head, maxsplit=1)[0]
+        self._ahead = head[len(line) :]
+        text = line.decode()
+        self.delimiter = ";" if text.count(";") > text.count(",") else ","
+        try:
+            cells = next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
+        except csv.Error as error:
+            raise ValueError("header") from error
+        self.header = [name.strip() for name in cells]
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on; pyarrow calls this."""
+        data = self._ahead or self._take(size if size > 0 else LINE_BYTES)
+        data, self._ahead = (data[:size], data[size:]) if size > 0 else (data, b"")
+        if not self.hex_seen and _HEX.search(data):
+            self.hex_seen = True
+        return data
+
+    def _take(self, size: int) -> bytes:
+        data = bytes(self._stream.read(size))
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLarge
+        return data
+
+
+def _open_source(path: Path, troubles: Troubles, unpacked_bytes: int) -> Source | None:
+    try:
+        source = Source(path, unpacked_bytes)
+    except UnicodeDecodeError:
+        troubles.add(path, None, None, "a header line in UTF-8", "other bytes")
+    except _TooLarge:
+        troubles.add(path, None, None, f"at most {unpacked_bytes} bytes when unpacked", "more")
+    except BROKEN:
+        troubles.add(path, None, None, "a whole file with a header line", "bytes that are not")
+    else:
+        if source.header:
+            return source
+        troubles.add(path, None, None, "a header line", "an empty file")
+    return None
+
+
+def csv_batches(
+    path: Path, columns: Sequence[Column], troubles: Troubles, unpacked_bytes: int
+) -> Iterator[Batch]:
+    source = _open_source(path, troubles, unpacked_bytes)
+    if source is None:
+        return
+    there = match(path, source.header, columns, troubles)
+    if there is None:
+        return
+    row, cleared = 1, False
+    reader = None
+    while True:
+        doubts = Troubles()
+        values: dict[str, pa.Array] = {}
+        try:
+            if reader is None:
+                reader = _open_csv(source, there)
+            record = reader.read_next_batch()
+        except StopIteration:
+            record = None
+        except BROKEN as error:
+            if row == 1 and str(error) == "Empty CSV file":
+                return
+            doubts.add(path, None, None, "a CSV file with such columns", "bytes that are not")
+            record = None
+        if record is not None:
+            for column, array in zip(there, record.columns, strict=True):
+                values[column.gives], faults = column.kind.judge(array)
+                doubts.add_faults(path, row, column, empty_cells(column, array) + faults)
+        # pyarrow reads 0x10 as the whole number 16.
+        unsure = source.hex_seen and not cleared
+        if doubts.count or unsure:
+            before = troubles.count
+            _diagnose(path, there, troubles, unpacked_bytes)
+            cleared = True
+            if troubles.count == before and doubts.count:
+                troubles.problems += doubts.problems
+                troubles.count += doubts.count
+            if troubles.count > before:
+                return
+        if record is None:
+            return
+        yield Batch(row, record.num_rows, values)
+        row += record.num_rows
+
+
+def _open_csv(source: Source, there: Sequence[Column]) -> Any:
+    return pyarrow.csv.open_csv(
+        pa.PythonFile(source, mode="r"),
+        read_options=pyarrow.csv.ReadOptions(
+            column_names=[column.name for column in there], block_size=LINE_BYTES
+        ),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=source.delimiter),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={column.name: column.kind.csv_type for column in there},
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+
+
+class _LineTooLong(ValueError):
+    pass
+
+
+def lines_of(source: Source) -> Iterator[bytes]:
+    """Split the rest of a file into its lines, empty ones left out, as pyarrow does."""
+    rest = b""
+    while data := source.read(LINE_BYTES):
+        lines = (rest + data).splitlines()
+        # The last line may go on in the next piece.
+        rest = lines.pop() if lines and not data.endswith((b"\n", b"\r")) else b""
+        yield from filter(None, lines)
+        if len(rest) > LINE_BYTES:
+            raise _LineTooLong
+    if rest:
+        yield rest
+
+
+def _diagnose(path: Path, there: Sequence[Column], troubles: Troubles, unpacked_bytes: int) -> None:
+    """Read a CSV file plainly, cell by cell, and name every row that is wrong."""
+    source = _open_source(path, troubles, unpacked_bytes)
+    if source is None:
+        return
+    row = 0
+    held: list[list[str]] = []
+    try:
+        for line in lines_of(source):
+            row += 1
+            cells = _split(path, row, line, source.delimiter, len(there), troubles)
+            held.append(cells)
+            if len(held) == BATCH_ROWS:
+                _diagnose_cells(path, row - len(held) + 1, there, held, troubles)
+                held.clear()
+    except _LineTooLong:
+        troubles.add(path, row + 1, None, "a line of at most 1 MiB", "a longer line")
+    except _TooLarge:
+        expected = f"at most {unpacked_bytes} bytes when unpacked"
+        troubles.add(path, row + 1, None, expected, "more")
+    except BROKEN:
+        found = "bytes that cannot be unpacked or end too early"
+        troubles.add(path, row + 1, None, "a whole file", found)
+    if held:
+        _diagnose_cells(path, row - len(held) + 1, there, held, troubles)
+
+
+def _split(
+    path: Path, row: int, line: bytes, delimiter: str, count: int, troubles: Troubles
+) -> list[str]:
+    """Split a line into its cells; none when it cannot be, and the problem is noted."""
+    try:
+        cells = next(csv.reader([line.decode()], delimiter=delimiter, strict=True))
+    except UnicodeDecodeError:
+        troubles.add(path, row, None, "UTF-8 text", "other bytes")
+    except csv.Error:
+        troubles.add(path, row, None, "quotes that open and close on the line", "others")
+    else:
+        if len(cells) == count:
+            return cells
+        troubles.add(path, row, None, f"{count} fields", f"{len(cells)}")
+    return []
+
+
+def _diagnose_cells(
+    path: Path, first_row: int, there: Sequence[Column], held: list[list[str]], troubles: Troubles
+) -> None:
+    split: Mask = np.array([bool(cells) for cells in held])
+    found = Troubles()
+    for place, column in enumerate(there):
+        texts = pa.array([cells[place] if cells else None for cells in held], pa.string())
+        _, faults = text_cells(column.kind, texts)
+        if not column.empty:
+            blank = pc.equal(texts, "").fill_null(False)
+            faults.append((blank.to_numpy(zero_copy_only=False) & split, "empty"))
+        found.add_faults(path, first_row, column, faults)
+    troubles.count += found.count - len(found.problems)
+    for problem in sorted(found.problems, key=lambda problem: problem.row or 0):
+        troubles.add(path, problem.row, problem.column, problem.expected, problem.found)

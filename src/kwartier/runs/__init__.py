@@ -1,0 +1,10 @@
+"""A run: read, take the way, write, mark complete last. Owns the clock and the versions.
+
+What is taken in exists as a whole or not at all; a run's results exist when its manifest does.
+"""
+
+from kwartier.runs.allocating import Run, allocate, result
+from kwartier.runs.intake import Intake, ingest, take_register
+from kwartier.runs.moments import Progress
+
+__all__ = ["Intake", "Progress", "Run", "allocate", "ingest", "result", "take_register"]
