@@ -1,0 +1,335 @@
+"""The simulated grid area is what it says: the same by seed, possible, and true to the data."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pytest
+
+from kwartier import codes, parameters, periods
+from kwartier.simulation import day_rows, read_zonnedael, register_rows, simulate
+from kwartier.simulation.figures import day_shape, figures
+from kwartier.simulation.points import point_numbers
+from kwartier.simulation.zonnedael import LOAD_FILE, SUN_FILE, Zonnedael, ZonnedaelError
+
+DAYS = [date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30), date(2026, 10, 25)]
+SPRING, AUTUMN = DAYS[1], DAYS[3]
+KINDS = set(figures()["defects"]["weight"])
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return simulate(400, DAYS, seed=7, defect_share=0.0)
+
+
+@pytest.fixture(scope="module")
+def spoilt():
+    return simulate(600, DAYS, seed=7, defect_share=0.03)
+
+
+@pytest.fixture(scope="module")
+def households(shared: Path) -> Zonnedael:
+    return read_zonnedael(shared / "data" / "zonnedael")
+
+
+def registers(table: pa.Table, count: int) -> dict[tuple[str, str], np.ndarray]:
+    """Give the readings of each point and register in order of time."""
+    table = table.sort_by(
+        [("accounting_point", "ascending"), ("register", "ascending"), ("read_at", "ascending")]
+    )
+    values = table["reading_wh"].to_numpy().reshape(-1, count + 1)
+    points = table["accounting_point"].to_pylist()[:: count + 1]
+    obis = table["register"].to_pylist()[:: count + 1]
+    return dict(zip(zip(points, obis, strict=True), values, strict=True))
+
+
+def test_the_same_seed_gives_the_same_bytes():
+    one, two, other = (simulate(300, DAYS, seed=s) for s in (3, 3, 4))
+    assert one.register.equals(two.register)
+    assert one.truth.equals(two.truth)
+    assert one.defects.equals(two.defects)
+    assert all(one.readings(day).equals(two.readings(day)) for day in DAYS)
+    assert not one.truth.equals(other.truth)
+
+
+def test_a_day_is_the_same_whatever_is_asked_with_it(clean):
+    alone = simulate(400, [SPRING], seed=7, defect_share=0.0)
+    assert np.array_equal(alone.true_volumes(SPRING), clean.true_volumes(SPRING))
+
+
+def test_identifiers_have_check_digits_and_are_no_real_area(clean):
+    for column, digits in (
+        ("accounting_point", 18),
+        ("grid_area", 18),
+        ("brp", 13),
+        ("supplier", 13),
+    ):
+        texts = clean.register[column].unique().to_pylist()
+        assert all(len(text) == digits for text in texts)
+        assert codes.check_digits_hold(np.array(texts, np.int64), digits).all()
+    assert pc.all(pc.starts_with(clean.register["grid_area"], "871699")).as_py()
+    assert codes.check_digits_hold(point_numbers(0, 50_000), 18).all()
+
+
+def test_parties_of_the_area(clean):
+    parties = clean.register.group_by(["grid_area", "supplier", "brp"]).aggregate([])
+    assert len(parties["grid_area"].unique()) == 2
+    assert len(parties["brp"].unique()) == 4
+    assert len(parties["supplier"].unique()) == 7
+    brps = parties.group_by("supplier").aggregate([("brp", "count_distinct")])
+    assert sorted(brps["brp_count_distinct"].to_pylist()) == [1, 1, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(("day", "count"), [(SPRING, 92), (AUTUMN, 100), (DAYS[0], 96)])
+def test_a_delivery_holds_both_midnights(clean, day, count):
+    table = clean.readings(day)
+    moments = np.unique(table["read_at"].cast(pa.int64()).to_numpy())
+    assert np.array_equal(moments[:-1], periods.starts(day))
+    assert len(moments) == count + 1
+    assert len(table) % (count + 1) == 0
+    assert pc.max(clean.truth.filter(pc.field("market_day") == day)["position"]).as_py() == count
+
+
+def test_registers_rise_and_run_on_over_midnight(clean):
+    before, after = (registers(clean.readings(day), periods.count(day)) for day in DAYS[:2])
+    for key, values in before.items():
+        assert (np.diff(values) >= 0).all()
+        assert values[-1] == after[key][0]
+
+
+def test_totals_are_the_sum_of_their_tariffs(clean):
+    shown = registers(clean.readings(DAYS[0]), 96)
+    both = [p for p, obis in shown if obis == "1.8.0" and (p, "1.8.1") in shown]
+    assert both
+    for point in both:
+        assert (shown[point, "1.8.0"] == shown[point, "1.8.1"] + shown[point, "1.8.2"]).all()
+
+
+def test_truth_is_the_sum_of_the_register_differences(clean):
+    """PURPOSE: what a faultless reading system would sum is the truth, to the Wh."""
+    for day in DAYS:
+        count = periods.count(day)
+        unread = clean.register.filter(pc.field("technically_readable") != "true")
+        delivered = registers(clean.readings(day), count)
+        total = {"E17": np.zeros(count, np.int64), "E18": np.zeros(count, np.int64)}
+        for (point, obis), values in delivered.items():
+            if obis.endswith("0") or (point, obis[:-1] + "0") not in delivered:
+                total["E17" if obis[0] == "1" else "E18"] += np.diff(values)
+        volume = clean.true_volumes(day)
+        names = [codes.ean(int(n)) for n in point_numbers(0, volume.shape[1])]
+        dark = np.isin(names, unread["accounting_point"].to_pylist())
+        refused = clean.register.filter(
+            (pc.field("remote_reading") == "off")
+            | ~pc.field("remotely_readable")
+            | (pc.field("market_segment") == "GVB")
+        )["accounting_point"].to_pylist()
+        dark &= ~np.isin(names, refused)
+        today = clean.truth.filter(pc.field("market_day") == day)
+        for place, direction in enumerate(codes.DIRECTIONS):
+            rows = today.filter(pc.field("direction") == direction)
+            truth = np.zeros(count, np.int64)
+            np.add.at(truth, rows["position"].to_numpy() - 1, rows["volume_wh"].to_numpy())
+            assert np.array_equal(truth, total[direction] + volume[place, dark].sum(axis=0))
+
+
+def test_volumes_stay_within_the_capacity(clean):
+    tokens = clean.register.filter(pc.is_null(pc.field("valid_to")))
+    tokens = tokens.sort_by("accounting_point")["capacity"].to_pylist()
+    limit = np.array([230 * p * a // 4 for p, a in map(codes.CAPACITIES.get, tokens)])
+    for day in DAYS:
+        volume = clean.true_volumes(day)
+        assert volume.min() >= 0
+        assert (volume <= limit[None, :, None]).all()
+
+
+def test_every_kind_of_defect_is_there_and_none_without_share(clean, spoilt):
+    assert set(spoilt.defects["kind"].to_pylist()) == KINDS
+    assert len(clean.defects) == 0
+    assert clean.readings(SPRING)["status"].null_count == len(clean.readings(SPRING))
+
+
+def defect(spoilt, kind: str) -> tuple[dict, pa.Table]:
+    row = spoilt.defects.filter(pc.field("kind") == kind).to_pylist()[0]
+    table = spoilt.readings(row["market_day"])
+    return row, table.filter(pc.field("accounting_point") == row["accounting_point"])
+
+
+def test_a_rogue_spike_rises_and_falls(spoilt):
+    row, table = defect(spoilt, "rogue_spike")
+    obis = table["register"].to_pylist()[0]
+    values = table.filter(pc.field("register") == obis).sort_by("read_at")["reading_wh"].to_numpy()
+    spike = np.diff(values)[row["first_position"] - 1 : row["first_position"] + 1]
+    assert spike[0] > 900_000
+    assert spike[1] < -900_000
+
+
+def test_a_new_meter_starts_low(spoilt):
+    row, table = defect(spoilt, "meter_exchange")
+    assert set(table["meter"].to_pylist()) == {"A", "B"}
+    new = table.filter(pc.field("meter") == "B")["reading_wh"].to_numpy()
+    assert new.min() >= 0
+    old = table.filter((pc.field("meter") == "A") & (pc.field("register") == table["register"][0]))
+    assert len(old) == row["first_position"] + 1
+
+
+def test_a_register_rolls_over_to_zero(spoilt):
+    row, table = defect(spoilt, "roll_over")
+    table = table.filter(pc.field("register") == "1.8.0").sort_by("read_at")
+    values = table["reading_wh"].to_numpy()
+    assert values[row["first_position"]] == 0
+    assert values[: row["first_position"]].min() > 9e8
+
+
+def test_rows_are_doubled_contradicted_moved_and_strange(spoilt):
+    _, twice = defect(spoilt, "duplicate_rows")
+    keys = ["accounting_point", "register", "read_at"]
+    count = twice.group_by([*keys, "reading_wh"]).aggregate([([], "count_all")])
+    assert pc.max(count["count_all"]).as_py() == 2
+    _, against = defect(spoilt, "conflicting_rows")
+    values = against.group_by(keys).aggregate([("reading_wh", "count_distinct")])
+    assert pc.max(values["reading_wh_count_distinct"]).as_py() == 2
+    _, moved = defect(spoilt, "off_quarter")
+    assert np.any(moved["read_at"].cast(pa.int64()).to_numpy() % periods.SECONDS == 400)
+    known = set(spoilt.register["accounting_point"].to_pylist())
+    row, strange = defect(spoilt, "unknown_point")
+    assert len(strange) > 0
+    assert row["accounting_point"] not in known
+    _, flagged = defect(spoilt, "status_bits")
+    assert pc.max(flagged["status"]).as_py() in (1, 2, 4)
+
+
+def test_gaps_and_silence_leave_no_rows(spoilt):
+    _, silent = defect(spoilt, "never_delivered")
+    assert len(silent) == 0
+    row, table = defect(spoilt, "gap")
+    inside = range(row["first_position"], row["last_position"] + 1)
+    begin = periods.day_start(row["market_day"])
+    places = (table["read_at"].cast(pa.int64()).to_numpy() - begin) // periods.SECONDS
+    assert not set(places.tolist()) & set(inside)
+
+
+def test_files_hold_the_readings(spoilt, tmp_path):
+    files = spoilt.write(tmp_path)
+    assert [f.suffix for f in files] == [".csv", ".csv", ".csv", ".gz", ".csv"]
+    for path, day in zip(files[1:], spoilt.days, strict=True):
+        types = pyarrow.csv.ConvertOptions(column_types={"accounting_point": pa.string()})
+        table = pyarrow.csv.read_csv(path, convert_options=types)
+        assert len(table) == len(spoilt.readings(day))
+    assert "+01:00" in files[2].read_text().splitlines()[1]
+    assert len(spoilt.write(tmp_path / "parquet", form="parquet")) == 5
+
+
+@pytest.mark.parametrize("direction", ["offtake", "infeed"])
+def test_the_shape_of_a_year_sums_to_one(direction):
+    days = periods.between(date(2026, 1, 1), date(2026, 12, 31))
+    assert sum(day_shape(day, direction).sum() for day in days) == pytest.approx(1.0, abs=2e-3)
+
+
+def test_shares_of_the_months_are_whole():
+    for direction in ("offtake", "infeed"):
+        profile = parameters.standard_profile()[direction]
+        assert sum(profile["month_share_per_10000"]) == 10_000
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_day_rows_in_chunks(share):
+    tables = list(day_rows(20_000, AUTUMN, share_doubtful=share))
+    table = pa.concat_tables(tables)
+    assert [len(t) for t in tables] == [32_768, 7_232]
+    assert (np.diff(table["accounting_point"].to_numpy()) >= 0).all()
+    assert set(pc.list_value_length(table["reading_wh"]).to_pylist()) == {101}
+    assert (pc.list_flatten(table["reading_wh"]).null_count > 0) == (share > 0)
+    register = pa.concat_tables(list(register_rows(20_000)))
+    numbers = table["accounting_point"].to_numpy()[::2]
+    assert np.array_equal(register["accounting_point"].to_numpy(), numbers)
+
+
+def test_figures_are_those_of_the_data(shared: Path):
+    table = pyarrow.csv.read_csv(shared / "data" / "zonnedael" / LOAD_FILE)
+    wh = np.stack([c.cast(pa.float64()).to_numpy() for c in table.columns[1:]], axis=1)
+    year = wh[:, ~np.isnan(wh).any(axis=0)].sum(axis=0)
+    use = figures()["annual_load"]
+    assert np.median(year) == pytest.approx(use["median_wh"], rel=0.01)
+    assert np.log(year).std() == pytest.approx(use["log_sd"], abs=0.01)
+    mean = np.nanmean(wh, axis=1).reshape(365, 96).sum(axis=1)
+    months = np.array([(date(2013, 1, 1).toordinal() + i) for i in range(365)])
+    months = np.array([date.fromordinal(int(m)).month for m in months])
+    share = np.array([mean[months == m].sum() for m in range(1, 13)]) / mean.sum() * 10_000
+    profile = parameters.standard_profile()
+    assert np.allclose(profile["offtake"]["month_share_per_10000"], share, atol=12)
+    sun = pyarrow.csv.read_csv(shared / "data" / "zonnedael" / SUN_FILE)[1].to_numpy()
+    sun = sun.reshape(365, 96).sum(axis=1)
+    share = np.array([sun[months == m].sum() for m in range(1, 13)]) / sun.sum() * 10_000
+    assert np.allclose(profile["infeed"]["month_share_per_10000"], share, atol=12)
+
+
+def test_simulated_households_spread_as_the_measured_ones():
+    area = simulate(2_000, [date(2026, 1, 13)], seed=5, defect_share=0.0)
+    small = area.register.sort_by("accounting_point")
+    keep = pc.and_(
+        pc.equal(small["consumption_type"], "AZI"),
+        pc.and_(
+            pc.equal(pc.utf8_slice_codeunits(small["profile_category"], 0, 2), "E1"),
+            pc.equal(small["physical_status"], "in_service"),
+        ),
+    ).to_numpy(zero_copy_only=False)
+    use = area.true_volumes(date(2026, 1, 13))[0, keep].astype(float)
+    ratio = use / use.mean(axis=1, keepdims=True)
+    ratio /= ratio.mean(axis=0)
+    assert np.median(ratio) == pytest.approx(0.72, abs=0.1)
+    assert np.quantile(ratio, 0.99) == pytest.approx(5.96, rel=0.25)
+    memory = np.mean([np.corrcoef(r[:-1], r[1:])[0, 1] for r in ratio])
+    assert memory == pytest.approx(0.6, abs=0.15)
+
+
+def test_a_folder_without_the_files_is_refused(tmp_path):
+    with pytest.raises(ZonnedaelError, match="no such file"):
+        read_zonnedael(tmp_path)
+
+
+def test_the_households_registers_sum_to_the_source(households: Zonnedael, shared: Path):
+    """PURPOSE: without panels, a register gains what the source says, to half a Wh."""
+    table = pyarrow.csv.read_csv(shared / "data" / "zonnedael" / LOAD_FILE)
+    plain = [i for i in range(75) if i % 3 or i >= 72]
+    names = households.register["accounting_point"].to_pylist()
+    day = date(2013, 6, 15)
+    row = (day - date(2013, 1, 1)).days * 96
+    readings = households.readings(day)
+    for i in plain:
+        own = readings.filter(pc.field("accounting_point") == names[i])
+        if not len(own):
+            continue
+        volume = np.diff(own["reading_wh"].to_numpy())
+        source = table.columns[i + 1].cast(pa.float64()).to_numpy()[row : row + 96]
+        assert np.abs(np.cumsum(volume) - np.cumsum(source)).max() <= 1.0
+
+
+def test_the_households_clock_and_holes(households: Zonnedael):
+    missing = households.source_sums.filter(pc.field("missing"))
+    autumn = missing.filter(pc.field("market_day") == date(2013, 10, 27))
+    assert set(autumn["position"].to_pylist()) == {13, 14, 15, 16}
+    spring = households.source_sums.filter(pc.field("market_day") == date(2013, 3, 31))
+    assert pc.max(spring["position"]).as_py() == 92
+    assert households.holes["missing_periods"].to_pylist() == [1_252, 3_364, 12_250, 12_250]
+    falls = missing.filter(pc.field("market_day") == date(2013, 9, 14))
+    assert set(falls["position"].to_pylist()) >= {61, 62}
+    assert pc.all(households.register["consent"]).as_py()
+
+
+def test_the_households_sums_are_their_registers(households: Zonnedael):
+    day = date(2013, 7, 1)
+    table = households.readings(day)
+    for direction, obis in (("E17", "1.8.0"), ("E18", "2.8.0")):
+        rows = table.filter(pc.field("register") == obis)
+        volume = sum(np.diff(v) for v in registers(rows, 96).values())
+        sums = households.source_sums.filter(
+            (pc.field("market_day") == day) & (pc.field("direction") == direction)
+        )
+        source = np.zeros(96, np.int64)
+        np.add.at(source, sums["position"].to_numpy() - 1, sums["volume_wh"].to_numpy())
+        assert np.array_equal(source, volume)
