@@ -1,0 +1,1 @@
+"""Ask a run, show a table."""

@@ -1,0 +1,341 @@
+"""The command line: ask a run, show a table.
+
+Exit codes: 0 done; 1 it cannot be done, the text says why; 2 the command was written wrong; 3 a
+file was refused, every problem is named and nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import kwartier
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from kwartier.runs import Intake, Progress
+
+CANNOT, REFUSED = 1, 3
+_SHOWN_PROBLEMS = 20
+
+app = typer.Typer(
+    help="Allocate a day of smart-meter readings: from registers to sums per BRP and supplier.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Table(StrEnum):
+    """A result table."""
+
+    ALLOCATION = "allocation"
+    FINDINGS = "findings"
+    COVERAGE = "coverage"
+
+
+class Clock(StrEnum):
+    """What local times without UTC offset mean."""
+
+    AMSTERDAM = "Europe/Amsterdam"
+    UTC = "UTC"
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"expected a day as 2026-03-29, not {text!r}") from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise typer.BadParameter(f"expected a moment as 2026-03-29T06:00:00Z, not {text!r}")
+    return moment
+
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="KWARTIER_HOME", help="Where everything is kept.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DayOption = Annotated[date, typer.Option("--day", parser=_day, help="Market day.", metavar="DAY")]
+ToOption = Annotated[
+    date | None, typer.Option("--to", parser=_day, help="Last market day.", metavar="DAY")
+]
+AreaOption = Annotated[
+    str | None, typer.Option("--area", help="Only this grid area.", metavar="EAN")
+]
+RecordedOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--recorded-at",
+        parser=_moment,
+        help="When this became known; default now.",
+        metavar="MOMENT",
+    ),
+]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Parquet files.")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what went wrong in words, never as a traceback."""
+    from kwartier.adapters.files import FileRefused
+    from kwartier.adapters.store import HomeError
+    from kwartier.parameters import ParameterError
+    from kwartier.simulation.zonnedael import ZonnedaelError
+
+    try:
+        yield
+    except FileRefused as refused:
+        for problem in refused.problems[:_SHOWN_PROBLEMS]:
+            print(problem, file=sys.stderr)
+        if refused.count > _SHOWN_PROBLEMS:
+            print(f"… and {refused.count - _SHOWN_PROBLEMS} more", file=sys.stderr)
+        print("Refused as a whole; nothing was kept.", file=sys.stderr)
+        raise typer.Exit(REFUSED) from None
+    except (HomeError, ParameterError, ZonnedaelError) as error:
+        print(f"kwartier: {error}", file=sys.stderr)
+        raise typer.Exit(CANNOT) from None
+    except OSError as error:
+        print(f"kwartier: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
+        raise typer.Exit(CANNOT) from None
+
+
+@contextmanager
+def progress(what: str, unit: str) -> Iterator[Progress]:
+    """Show a progress bar on the error stream while something long is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    bar = Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        TextColumn("{task.fields[shown]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(what, total=None, shown="")
+
+        def show(done: int, total: int | None) -> None:
+            of = f" of {total:,}" if total else ""
+            bar.update(task, completed=done, total=total, shown=f"{done:,}{of} {unit}")
+
+        yield show
+        finished = bar.tasks[0].completed
+        bar.update(task, completed=finished or 1, total=finished or 1)
+
+
+def _days(day: date, to: date | None) -> list[date]:
+    from kwartier import periods
+
+    if to is not None and to < day:
+        raise typer.BadParameter("--to lies before --day")
+    return periods.between(day, to or day)
+
+
+def _tell_intake(intake: Intake, as_json: bool, what: str) -> None:
+    if as_json:
+        print(json.dumps(intake.__dict__, default=list))
+        return
+    for name in intake.skipped:
+        print(f"{name}: taken in before, skipped")
+    if intake.delivery:
+        print(f"{intake.rows_in:,} {what} in, {intake.rows_kept:,} kept")
+        for rule, rows in sorted(intake.found.items()):
+            if rows:
+                print(f"{rows:>12,} not kept: {rule}")
+    if intake.days:
+        print(f"market days {intake.days[0]} to {intake.days[-1]}")
+
+
+@app.command(epilog="Example: kwartier register points.csv --home my-home")
+def register(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in the register of accounting points."""
+    with _told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True)
+        intake = runs.take_register(kept, files, recorded_at=recorded_at)
+        _tell_intake(intake, as_json, "rows")
+
+
+@app.command(epilog="Example: kwartier ingest day.csv.gz late.parquet --home my-home")
+def ingest(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    clock: Annotated[
+        Clock | None,
+        typer.Option(help="What local times without UTC offset mean; refused when not given."),
+    ] = None,
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in readings, as one delivery."""
+    with _told(), progress("Taking in readings", "rows") as show:
+        from kwartier import runs
+
+        intake = runs.ingest(
+            kwartier.Home(home),
+            files,
+            clock=clock.value if clock else None,
+            recorded_at=recorded_at,
+            progress=show,
+        )
+    _tell_intake(intake, as_json, "readings")
+
+
+@app.command(epilog="Example: kwartier allocate --day 2026-03-28 --to 2026-03-30 --home my-home")
+def allocate(
+    day: DayOption,
+    to: ToOption = None,
+    area: AreaOption = None,
+    home: HomeOption = Path("kwartier-home"),
+    as_known_at: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=_moment, help="Use only what was known at this moment.", metavar="MOMENT"
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Side by side; default all cores.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Allocate market days: a run for each day and grid area."""
+    days = _days(day, to)
+    with _told(), progress("Allocating", "blocks") as show:
+        from kwartier import runs
+
+        made = runs.allocate(
+            kwartier.Home(home),
+            days,
+            grid_area=area,
+            known_at=as_known_at,
+            threads=threads,
+            progress=show,
+        )
+    if as_json:
+        print(json.dumps([run.__dict__ for run in made], default=str))
+    else:
+        for run in made:
+            print(f"{run.market_day}  {run.grid_area}  run {run.run} complete")
+
+
+def _result(table: Table, home: Path, day: date, to: date | None, area: str | None) -> pa.Table:
+    from kwartier import runs
+
+    return runs.result(kwartier.Home(home), table.value, _days(day, to), grid_area=area)
+
+
+@app.command(epilog="Example: kwartier show coverage --day 2026-03-29 --home my-home")
+def show(
+    table: Table,
+    day: DayOption,
+    to: ToOption = None,
+    area: AreaOption = None,
+    home: HomeOption = Path("kwartier-home"),
+    as_json: JsonOption = False,
+) -> None:
+    """Show a result, summed so that it fits a screen; --json gives every row."""
+    with _told():
+        rows = _result(table, home, day, to, area)
+        if as_json:
+            json.dump(rows.to_pylist(), sys.stdout, default=_plain)
+            print()
+            return
+        from kwartier.apps import screen
+
+        screen.show(table.value, rows)
+
+
+def _plain(value: Any) -> str:
+    return str(value.isoformat())
+
+
+@app.command(
+    epilog="Example: kwartier export allocation --day 2026-03-29 --out sums.csv --home my-home"
+)
+def export(
+    table: Table,
+    day: DayOption,
+    out: Annotated[Path, typer.Option(help="FILE.csv or FILE.parquet.", dir_okay=False)],
+    to: ToOption = None,
+    area: AreaOption = None,
+    home: HomeOption = Path("kwartier-home"),
+) -> None:
+    """Write a result, every row of it, to a CSV or Parquet file."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise typer.BadParameter("--out: expected FILE.csv or FILE.parquet")
+    with _told():
+        from kwartier.apps import screen
+
+        rows = _result(table, home, day, to, area)
+        screen.export(rows, out)
+    print(f"{rows.num_rows:,} rows in {out}")
+
+
+@app.command(epilog="Example: kwartier demo --points 10000, or kwartier demo --zonnedael FOLDER")
+def demo(
+    points: Annotated[int, typer.Option(min=100, max=1_000_000, help="Simulated points.")] = 3_000,
+    zonnedael: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the 75 real households of 2013.", metavar="FOLDER"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the demo puts what it makes.")] = Path(
+        "kwartier-demo"
+    ),
+) -> None:
+    """Run the main job on a simulated grid area, whose true volumes are known."""
+    with _told():
+        from kwartier.apps import demo as main_job
+
+        if zonnedael is None:
+            main_job.simulated(out, points)
+        else:
+            main_job.of_zonnedael(out, zonnedael)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"kwartier {kwartier.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Take the options before the command."""
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except BrokenPipeError:  # the reader of a pipe had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(CANNOT) from None
