@@ -1,6 +1,7 @@
 """The plain way against the numbers that the market's rules give: it must be right to judge.
 
-Sources: FAQ; SD030; the worked numbers and the list of peers' bugs in docs/decisions.md.
+Sources: FAQ; SD030; the worked numbers of the domain. The real code is held against the same
+numbers in tests/test_numbers.py, and against the bugs of peers in tests/test_bugs_of_peers.py.
 """
 
 from datetime import UTC, date, datetime, timedelta

@@ -385,6 +385,36 @@ def spread_gaps(
             points[cell[g], direction[g], t] += 1
 
 
+@_compiled
+def add_volumes(cell: Any, direction: Any, volume: Any, full: Any, annual: Any, into: Any) -> None:
+    """Add the measured volumes of series to their cells.
+
+    Parameters
+    ----------
+    cell, direction, annual : (series), annual [Wh].
+    volume : (series, periods) [Wh], NOT_READ where not measured.
+    full : (series), whether every period is measured.
+    into : the arrays of full_volume, full_points, full_annual, part_volume, part_points, part_any,
+        (cells, 2) and (cells, 2, periods): added to.
+    """
+    full_volume, full_points, full_annual, part_volume, part_points, part_any = into
+    for s in range(cell.size):
+        c, d = cell[s], direction[s]
+        if full[s]:
+            full_points[c, d] += 1
+            full_annual[c, d] += annual[s]
+            for t in range(volume.shape[1]):
+                full_volume[c, d, t] += volume[s, t]
+        else:
+            some = 0
+            for t in range(volume.shape[1]):
+                if volume[s, t] != NOT_READ:
+                    part_volume[c, d, t] += volume[s, t]
+                    part_points[c, d, t] += 1
+                    some = 1
+            part_any[c, d] += some
+
+
 def runs_of(mask: Bools) -> tuple[Int64s, Int64s, Int64s]:
     """Find the runs of true values in each row: row, first column, last column."""
     edge = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)

@@ -195,18 +195,21 @@ def _unread_directions(series: Series, day: Day) -> Gaps:
 
 
 def _sum(series: Series, points: Points, into: Partial) -> None:
-    cell = points.cell[series.point]
-    known = series.volume != NOT_READ
-    full = known.all(axis=1)
-    at = (cell[full], series.direction[full])
-    np.add.at(into.full_volume, at, series.volume[full])
-    np.add.at(into.full_points, at, 1)
-    np.add.at(into.full_annual, at, points.annual[series.point[full], series.direction[full]])
-    part = ~full
-    at = (cell[part], series.direction[part])
-    np.add.at(into.part_volume, at, np.where(known[part], series.volume[part], 0))
-    np.add.at(into.part_points, at, known[part])
-    np.add.at(into.part_any, at, known[part].any(axis=1))
+    kernels.add_volumes(
+        points.cell[series.point],
+        series.direction,
+        series.volume,
+        (series.volume != NOT_READ).all(axis=1),
+        points.annual[series.point, series.direction],
+        (
+            into.full_volume,
+            into.full_points,
+            into.full_annual,
+            into.part_volume,
+            into.part_points,
+            into.part_any,
+        ),
+    )
 
 
 def measured_of(day: Day, partial: Partial) -> dict[profiles.OfKind, profiles.Measured]:

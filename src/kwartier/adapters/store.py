@@ -236,7 +236,7 @@ class Home:
     def table_of(self, part: str, known_at: int | None = None) -> list[pa.Table]:
         """Read the tables of one part, register or doubts, in order of delivery."""
         return [
-            read_table(self.root / f["path"])
+            read_table(self.root / f["path"], words_as_codes=part == "register")
             for d in self.deliveries(known_at)
             for f in d["files"]
             if f["path"].startswith(part + "/")
@@ -300,20 +300,28 @@ class Home:
         """Write the tables of a run and its manifest; it exists when its folder has its name."""
         folder = self._runs(day, grid_area)
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob("*" + UNFINISHED):
+            if _abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
         unfinished = folder / f"run={run}-{os.getpid()}{UNFINISHED}"
-        shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        entries = []
-        for name, table in tables.items():
-            entry = self.add(table, unfinished / f"{name}.parquet")
-            entries.append({**entry, "path": f"{name}.parquet"})
-        write_json(unfinished / "manifest.json", {**manifest, "run": run, "files": entries})
-        finished = folder / f"run={run}"
-        if finished.exists():  # the same inputs gave the same bytes; only the moment is newer
-            os.replace(unfinished / "manifest.json", finished / "manifest.json")
-            shutil.rmtree(unfinished)
-        else:
-            os.replace(unfinished, finished)
+        with (unfinished / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            entries = []
+            for name, table in tables.items():
+                entry = self.add(table, unfinished / f"{name}.parquet")
+                entries.append({**entry, "path": f"{name}.parquet"})
+            latest = self.latest_run(day, grid_area)
+            order = 1 + (latest[1]["order"] if latest else 0)
+            content = {**manifest, "run": run, "order": order, "files": entries}
+            write_json(unfinished / "manifest.json", content)
+            (unfinished / "lock").unlink()
+            finished = folder / f"run={run}"
+            if finished.exists():  # the same inputs gave the same bytes; only the order is newer
+                os.replace(unfinished / "manifest.json", finished / "manifest.json")
+                shutil.rmtree(unfinished)
+            else:
+                os.replace(unfinished, finished)
         _sync(folder)
 
     def latest_run(self, day: date, grid_area: str) -> tuple[Path, dict[str, Any]] | None:
@@ -323,7 +331,7 @@ class Home:
             for path in self._runs(day, grid_area).glob("run=*/manifest.json")
             if not path.parent.name.endswith(UNFINISHED)
         ]
-        return max(runs, key=lambda run: (run[1]["made_at"], run[1]["run"]), default=None)
+        return max(runs, key=lambda run: (run[1]["order"], run[1]["run"]), default=None)
 
     def days(self) -> dict[str, list[str]]:
         """List the grid areas with readings of each market day, ISO."""
@@ -335,6 +343,16 @@ class Home:
                     day, area = (part.split("=")[1] for part in parts[1:3])
                     found.setdefault(day, set()).add(area)
         return {day: sorted(found[day]) for day in sorted(found)}
+
+
+def _abandoned(unfinished: Path) -> bool:
+    """Tell whether the process that made an unfinished run is gone: nobody holds its lock."""
+    try:
+        with (unfinished / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _partition(day: date, grid_area: str) -> str:
@@ -449,10 +467,11 @@ class LayerWriter:
             name = "complete" if complete else "partial"
             path = self._folder / f"{name}-{self._delivery}.parquet"
             self._writers[complete] = Writer(self._home, path, table.schema, **LAYOUT)
-        starts = np.append(np.nonzero(np.append(True, number[1:] != number[:-1]))[0], len(number))
+        ends = np.append(np.nonzero(number[1:] != number[:-1])[0] + 1, len(number))
         at = 0
-        while at < len(number):  # a row group holds whole points
-            end = int(starts[np.searchsorted(starts, at + ROW_GROUP, "right") - 1])
+        while at < len(number):  # a row group holds whole points, at least one
+            whole = np.searchsorted(ends, at + ROW_GROUP, "right") - 1
+            end = int(ends[max(whole, np.searchsorted(ends, at, "right"))])
             self._writers[complete].write(table.slice(at, end - at))
             at = end
 
@@ -482,9 +501,14 @@ LAYOUT: dict[str, Any] = {
 }
 
 
-def read_table(path: Path) -> pa.Table:
-    """Read a table of the home; Parquet has no whole seconds, so they are made again."""
-    table = pq.read_table(path)
+def read_table(path: Path, *, words_as_codes: bool = False) -> pa.Table:
+    """Read a table of the home; Parquet has no whole seconds, so they are made again.
+
+    words_as_codes : give text columns as dictionaries, which is quicker where words repeat.
+    """
+    # Words that repeat stay as the codes they are stored with.
+    words = [f.name for f in pq.read_schema(path) if pa.types.is_string(f.type)]
+    table = pq.read_table(path, read_dictionary=words if words_as_codes else None)
     moments = {
         field.name: pa.timestamp("s", field.type.tz)
         for field in table.schema

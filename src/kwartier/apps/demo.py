@@ -16,6 +16,7 @@ from kwartier.simulation import Zonnedael, read_zonnedael, simulate
 
 # Five days around the change to summer time: the Sunday has 92 quarters.
 DAYS = periods.between(date(2026, 3, 27), date(2026, 3, 31))
+_WORDS = {codes.OFFTAKE: "offtake", codes.INFEED: "infeed"}
 KEY = ("market_day", "position", "grid_area", "brp", "supplier", "direction")
 
 
@@ -47,13 +48,8 @@ def simulated(out: Path, points: int) -> None:
 
     allocation, coverage, findings = _results(home, DAYS)
     truth = simulation.truth
-    _show_energy(allocation, truth, "true")
-    screen.show(
-        "coverage",
-        coverage.drop_columns(["market_day"]).append_column(
-            "market_day", pa.repeat(f"{DAYS[0]} to {DAYS[-1]}", len(coverage))
-        ),
-    )
+    _show_energy(allocation, truth, "true", "energy per BRP, kWh")
+    _show_coverage(coverage)
     _show_findings(findings)
     report.write(
         out / "report.html",
@@ -90,7 +86,10 @@ def of_zonnedael(out: Path, source: Path) -> None:
     allocation, coverage, findings = _results(home, days)
     sums = households.source_sums
     known = sums.filter(pc.invert(sums["missing"])).drop_columns(["missing"])
-    _show_energy(allocation, known, "source")
+    _show_energy(
+        allocation, known, "source", "energy per BRP, kWh; source: where no reading is missing"
+    )
+    _show_coverage(coverage)
     _show_findings(findings)
     _show_against_source(allocation, households)
     report.write(
@@ -122,11 +121,10 @@ def _beside(allocation: pa.Table, other: pa.Table) -> pa.Table:
     return other.join(made, list(KEY), join_type="inner")
 
 
-def _show_energy(allocation: pa.Table, other: pa.Table, name: str) -> None:
-    origins = allocation.group_by(["brp", "direction", "origin"]).aggregate([("volume_wh", "sum")])
-    volume = {
-        (r["brp"], r["direction"], r["origin"]): r["volume_wh_sum"] for r in origins.to_pylist()
-    }
+def _show_energy(allocation: pa.Table, other: pa.Table, name: str, title: str) -> None:
+    keys = ["brp", "direction", "origin"]
+    origins = allocation.group_by(keys).aggregate([("volume_wh", "sum")])
+    volume = {tuple(r[key] for key in keys): r["volume_wh_sum"] for r in origins.to_pylist()}
     compared = (
         _beside(allocation, other)
         .group_by(["brp", "direction"])
@@ -136,15 +134,25 @@ def _show_energy(allocation: pa.Table, other: pa.Table, name: str) -> None:
     rows = []
     for row in compared.to_pylist():
         brp, direction = row["brp"], row["direction"]
-        measured, calculated = (volume[brp, direction, origin] for origin in codes.ORIGINS)
-        truth, error = row["volume_wh_sum"], row["volume_wh_sum_sum"] - row["volume_wh_sum"]
-        share = f"{100 * error / truth:+.3f} %" if truth else "–"
-        rows.append(
-            [brp, direction, screen.kwh(measured), screen.kwh(calculated), screen.kwh(truth),
-             screen.kwh(error), share]
-        )  # fmt: skip
-    heads = ["brp", "direction", "measured kWh", "calculated kWh", f"{name} kWh", "error kWh", ""]
-    screen.draw("energy per BRP", heads, rows, 2)
+        known, error = row["volume_wh_sum"], row["volume_wh_sum_sum"] - row["volume_wh_sum"]
+        parts = [volume[brp, direction, origin] for origin in codes.ORIGINS]
+        whole = [f"{(wh + 500) // 1000:,}" for wh in (*parts, known)]
+        share = f"{100 * error / known:+.3f}" if known else "–"
+        rows.append([brp, _WORDS[direction], *whole, screen.kwh(error), share])
+    heads = ["BRP", "direction", "measured", "calculated", name, "error", "error %"]
+    screen.draw(title, heads, rows, 2)
+
+
+def _show_coverage(coverage: pa.Table) -> None:
+    keys = ["group", "direction", "origin", "method", "status"]
+    summed = coverage.group_by(keys).aggregate([("points", "sum"), ("volume_wh", "sum")])
+    rows = []
+    for row in summed.sort_by([(key, "ascending") for key in keys]).to_pylist():
+        words = [row["group"], _WORDS[row["direction"]]]
+        words += [row[key] or "" for key in keys[2:]]
+        rows.append([*words, f"{row['points_sum']:,}", screen.kwh(row["volume_wh_sum"])])
+    heads = ["group", "direction", *keys[2:], "points × days", "kWh"]
+    screen.draw("coverage; PRF is counted here and allocated by profile later", heads, rows, 5)
 
 
 def _show_findings(findings: pa.Table) -> None:

@@ -44,9 +44,9 @@ def kwh(wh: int | None) -> str:
 
 def draw(title: str, heads: list[str], rows: list[list[str]], words: int) -> None:
     """Draw a table; the first `words` columns are words, the others numbers."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for index, head in enumerate(heads):
-        table.add_column(head, justify="left" if index < words else "right", overflow="fold")
+        table.add_column(head, justify="left" if index < words else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     Console().print(table)

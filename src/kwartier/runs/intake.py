@@ -118,7 +118,8 @@ class _Door:
 
     def __init__(self, home: Home, recorded_at: int, progress: Progress) -> None:
         self._recorded_at = recorded_at
-        self._parameters = parameters_of(home, periods.EPOCH)
+        taken_in = periods.locate(np.array([recorded_at], np.int64))[0][0]
+        self._parameters = parameters_of(home, periods.day_of_number(taken_in))
         rows = home.table_of("register", recorded_at)
         if not rows:
             raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")

@@ -90,29 +90,32 @@ def close(
     closed : the gaps that can be spread on a register difference; rest : those that cannot;
     found : broken_bracket.
     """
-    like = {_series(gap): _meter(gap) for gap in gaps if gap["kind"] != WHOLE}
-    before = _search(day, points, gaps[gaps["kind"] != TAIL], like, ask, parameters, last=True)
+    series = _series(gaps)
+    kinds = gaps["kind"].tolist()
+    own = zip(gaps["meter"].tolist(), gaps["total"].tolist(), strict=True)
+    like = {s: meter for s, kind, meter in zip(series, kinds, own, strict=True) if kind != WHOLE}
+    open_before = {s for s, kind in zip(series, kinds, strict=True) if kind != TAIL}
+    before = _search(day, points, open_before, like, ask, parameters, last=True)
     # A whole day unread has the meter of the reading before it, and without one needs no other.
-    like_before = {series: _meter(end) for series, end in before.items()} | like
-    wanted = [
-        gap["kind"] == TAIL or (gap["kind"] == WHOLE and _series(gap) in before) for gap in gaps
-    ]
-    after = _search(
-        day, points, gaps[np.array(wanted, bool)], like_before, ask, parameters, last=False
-    )
+    like_before = {s: _meter(end) for s, end in before.items()} | like
+    open_after = {
+        s
+        for s, kind in zip(series, kinds, strict=True)
+        if kind == TAIL or (kind == WHOLE and s in before)
+    }
+    after = _search(day, points, open_after, like_before, ask, parameters, last=False)
     opening = periods.day_start(day) // periods.SECONDS
     closed: list[Bracket] = []
     rest: list[int] = []
     found = [np.empty(0, findings.RECORD)]
-    for index, gap in enumerate(gaps):
-        point, direction = _series(gap)
-        left = _own(gap, opening + int(gap["first"]))
-        right = _own(gap, opening + int(gap["last"]))
-        if gap["kind"] != TAIL:
-            left = before.get((point, direction))
-        if gap["kind"] != HEAD:
-            right = after.get((point, direction))
+    for index, ((point, direction), kind) in enumerate(zip(series, kinds, strict=True)):
         rest.append(index)
+        gap = gaps[index]
+        left, right = before.get((point, direction)), after.get((point, direction))
+        if kind == TAIL:
+            left = _own(gap, opening + int(gap["first"]))
+        elif kind == HEAD:
+            right = _own(gap, opening + int(gap["last"]))
         if left is None or right is None:
             continue
         elapsed = int(right["moment"] - left["moment"])
@@ -140,15 +143,15 @@ def close(
     return closed, gaps[np.array(rest, np.int64)], np.concatenate(found)
 
 
-def _series(gap: np.void) -> _OfSeries:
-    return int(gap["point"]), int(gap["direction"])
+def _series(gaps: Gaps) -> list[_OfSeries]:
+    return list(zip(gaps["point"].tolist(), gaps["direction"].tolist(), strict=True))
 
 
 def _meter(end: np.void) -> _Meter:
     return int(end["meter"]), int(end["total"])
 
 
-def _own(gap: np.void, moment: int) -> np.void | None:
+def _own(gap: np.void, moment: int) -> np.void:
     """Give the reading that the day itself knows at one side of the gap."""
     made = np.zeros(1, END)
     made["moment"] = moment
@@ -161,20 +164,20 @@ def _own(gap: np.void, moment: int) -> np.void | None:
 def _search(
     day: date,
     points: Points,
-    gaps: Gaps,
+    open_series: set[_OfSeries],
     like: Mapping[_OfSeries, _Meter],
     ask: AskDay,
     parameters: Parameters,
     *,
     last: bool,
 ) -> dict[_OfSeries, np.void]:
-    """Find the reading nearest to the day, before it (last) or after it, of each gap's series.
+    """Find the reading nearest to the day, before it (last) or after it, of each open series.
 
     No difference is taken between meters, nor between a total and a sum of tariffs: `like` says of
     which the reading must be; any where it says nothing.
     """
     nearest: dict[_OfSeries, np.void] = {}
-    wanted = {_series(gap) for gap in gaps}
+    wanted = set(open_series)
     for away in range(1, parameters.bracket_days + 1):
         if not wanted:
             break

@@ -184,7 +184,8 @@ def build(
     extra = np.where(conflict, 0, counted - (counted > 0))
     for name, where, lost in (
         ("duplicate_reading", (extra > 0), extra),
-        ("conflicting_readings", conflict & (counted > 0), counted),
+        # At midnight both days lose the reading, and both say so; its rows count on one of them.
+        ("conflicting_readings", conflict, counted),
     ):
         at = first[where]
         found.append(

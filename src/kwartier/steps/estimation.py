@@ -121,7 +121,7 @@ def _gaps_of_exchange(counters: Counters, series: Series, index: int) -> Gaps:
     known = {lane: at for lane, at in known.items() if len(at)}
     if not known:
         return gaps_of(WHOLE, point, direction, 0, periods)
-    found = []
+    found = [np.empty(0, GAP)]
     for lane, at in known.items():
         reading = counters.reading[lane]
         for a, b in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):

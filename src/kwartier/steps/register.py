@@ -47,6 +47,13 @@ def _numbers(column: pa.ChunkedArray, missing: int) -> Int64s:
     return np.asarray(filled.to_numpy(), np.int64)
 
 
+def _taken(rows: pa.Table, index: Int64s) -> pa.Table:
+    """Take rows; all of them in their order are taken without a copy."""
+    if len(index) == rows.num_rows and (index == np.arange(len(index))).all():
+        return rows
+    return rows.take(pa.array(index))
+
+
 class Register:
     """The rows of the register as known at a moment, ready to be asked for any day.
 
@@ -72,8 +79,7 @@ class Register:
         group = np.cumsum(first) - 1
         newest = recorded[np.nonzero(np.append(first[1:], True)[: len(order)])[0]]
         replaced = recorded < newest[group]
-        order = order[~replaced]
-        self._rows = rows.take(pa.array(order))
+        self._rows = _taken(rows, order[~replaced])
         self._number = number[~replaced]
         self._starts = starts[~replaced]
         self._recorded = recorded[~replaced]
@@ -102,39 +108,42 @@ class Register:
         rows = np.nonzero(holds)[0]
         number = self._number[rows]
         # Of the rows that hold the day the last recorded counts, then the last to start.
-        order = np.lexsort((self._starts[rows], self._recorded[rows], number))
-        rows, number = rows[order], number[order]
+        if (number[1:] == number[:-1]).any():
+            order = np.lexsort((self._starts[rows], self._recorded[rows], number))
+            rows, number = rows[order], number[order]
         last = np.append(number[1:] != number[:-1], True) if len(rows) else np.empty(0, bool)
-        together = np.zeros(len(rows), bool)
-        together[1:] = (number[1:] == number[:-1]) & (
-            self._recorded[rows[1:]] == self._recorded[rows[:-1]]
-        )
-        overlapping = rows[last & together]
         chosen = rows[last]
+        of_point = np.cumsum(last) - last
+        together = self._recorded[rows] == self._recorded[chosen][of_point]
+        times = np.bincount(of_point[together], minlength=len(chosen))
         lies = self._starts < self._ends
         before = np.unique(self._number[lies & (self._ends <= at)])
         after = np.unique(self._number[lies & (self._starts > at)])
-        gone = np.setdiff1d(np.intersect1d(before, after), number)
+        gone = np.intersect1d(before, after)
+        gone = gone[~np.isin(gone, number)] if len(gone) else gone
 
         points: dict[str, Points] = {}
         found: dict[str, findings.Records] = {}
         area_of_gone = self._area.code[np.searchsorted(self._number, gone)]
         for code, area in enumerate(self._area.words):
-            mine = chosen[self._area.code[chosen] == code]
-            doubled = overlapping[self._area.code[overlapping] == code]
+            here = self._area.code[chosen] == code
+            mine, doubled = chosen[here], here & (times > 1)
             points[area] = self._points(area, mine, day, parameters)
             found[area] = np.concatenate(
                 [
                     findings.records("register_gap", gone[area_of_gone == code], limit=1),
                     findings.records(
-                        "register_overlap", self._number[doubled], observed=2, limit=1
+                        "register_overlap",
+                        self._number[chosen[doubled]],
+                        observed=times[doubled],
+                        limit=1,
                     ),
                 ]
             )
         return points, found
 
     def _points(self, area: str, rows: Int64s, day: date, parameters: Parameters) -> Points:
-        part = self._rows.take(pa.array(rows))
+        part = _taken(self._rows, rows)
         number = self._number[rows]
         category = _coded(part["profile_category"])
         consumption = _coded(part["consumption_type"])
@@ -157,21 +166,19 @@ class Register:
         state[readable & in_service] = MEASURABLE
         state[readable & ~in_service] = NO_CURRENT
 
-        key = np.stack([brp.code, supplier.code, category.code, consumption.code], axis=1)
-        distinct, index = np.unique(key, axis=0, return_inverse=True)
+        # Parties and kinds are few, so every combination has a number and those that occur are few.
+        columns = (brp, supplier, category, consumption)
+        sizes = [max(len(column.words), 1) for column in columns]
+        key = np.ravel_multi_index(tuple(column.code for column in columns), sizes)
+        occurring = np.nonzero(np.bincount(key, minlength=1))[0] if len(rows) else key
+        words = zip(*np.unravel_index(occurring, sizes), strict=True)
         cells = [
-            Cell(
-                brp.words[k[0]],
-                supplier.words[k[1]],
-                category.words[k[2]],
-                consumption.words[k[3]],
-            )
-            for k in distinct.tolist()
+            Cell(*(column.words[i] for column, i in zip(columns, of, strict=True))) for of in words
         ]
         order = sorted(range(len(cells)), key=cells.__getitem__)
-        place = np.empty(len(cells), np.int64)
-        place[order] = np.arange(len(cells))
-        cell = np.where(state == OTHER, -1, place[index.reshape(-1)] if len(rows) else 0)
+        place = np.zeros(int(np.prod(sizes)), np.int64)
+        place[occurring[order]] = np.arange(len(cells))
+        cell = np.where(state == OTHER, -1, place[key])
 
         annual, annual_known = self._annual(part, category, with_infeed, parameters)
         limits = np.array([parameters.limit_wh(token) for token in capacity.words], np.int64)
@@ -214,8 +221,3 @@ class Register:
         # Without infeed there is nothing to be known about it.
         known[1] |= ~with_infeed
         return np.stack(volumes, axis=1).astype(np.int64), np.stack(known, axis=1)
-
-
-def measurable(points: Points) -> Int64s:
-    """Give the cell of each point whose readings are used, -1 of every other."""
-    return np.where(points.state == MEASURABLE, points.cell, -1).astype(np.int64)

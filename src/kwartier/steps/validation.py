@@ -109,11 +109,13 @@ def accept(
 
 
 def _daily(read: Bools, lanes: Lanes) -> Bools:
-    """Tell which rows are daily tariff registers beside a total: read at midnight only."""
-    daily = np.zeros(len(read), bool)
-    tariffs = lanes.rows[lanes.rows[:, 0] >= 0, 1:]
+    """Tell which rows are daily tariff registers: read at midnight only, beside a total."""
+    within_day: Bools = np.asarray(read[:, 1:-1].any(axis=1))
+    total = lanes.rows[:, 0]
+    tariffs = lanes.rows[(total >= 0) & within_day[total], 1:]
     rows = tariffs[tariffs >= 0]
-    daily[rows] = ~read[rows, 1:-1].any(axis=1)
+    daily = np.zeros(len(read), bool)
+    daily[rows] = ~within_day[rows]
     return daily
 
 
@@ -263,30 +265,23 @@ def _outliers(number: Int64s, direction: Int64s, volume: Int64s, parameters: Par
     measured = volume != NOT_READ
     highest, lowest = _span(volume, measured)
     # No volume is further from the median than the span of all of them.
-    wide = np.nonzero(highest - lowest > factor * floor)
-    found = []
-    for row in wide[0]:
-        known = volume[row][measured[row]]
-        twice_median = _twice_median(known)
-        twice_off = np.abs(2 * known - twice_median)
-        four_mad = _twice_median(twice_off)
-        # 1.4826 in ten-thousandths, and the medians' factors of two, keep it whole.
-        allowed = factor * max(14_826 * four_mad, 40_000 * floor)
-        beyond = np.zeros(volume.shape[1], bool)
-        beyond[measured[row]] = 20_000 * twice_off > allowed
-        _, first, last = kernels.runs_of(beyond[None, :])
-        found.append(
-            findings.records(
-                "outlier",
-                np.repeat(number[row], len(first)),
-                register=findings.OF_DIRECTION[direction[row]],
-                first_period=first + 1,
-                last_period=last + 1,
-                observed=(2 * volume[row, first] - twice_median) // 2,
-                limit=allowed // 40_000,
-            )
-        )
-    return np.concatenate([np.empty(0, findings.RECORD), *found])
+    wide = np.nonzero(highest - lowest > factor * floor)[0]
+    twice_median = _twice_median(volume[wide], measured[wide])
+    twice_off = np.abs(2 * volume[wide] - twice_median[:, None])
+    four_mad = _twice_median(twice_off, measured[wide])
+    # 1.4826 in ten-thousandths, and the medians' factors of two, keep it whole.
+    allowed = factor * np.maximum(14_826 * four_mad, 40_000 * floor)
+    beyond = measured[wide] & (20_000 * twice_off > allowed[:, None])
+    row, first, last = kernels.runs_of(beyond)
+    return findings.records(
+        "outlier",
+        number[wide[row]],
+        register=np.array(findings.OF_DIRECTION)[direction[wide[row]]],
+        first_period=first + 1,
+        last_period=last + 1,
+        observed=(2 * volume[wide[row], first] - twice_median[row]) // 2,
+        limit=allowed[row] // 40_000,
+    )
 
 
 def _span(values: Int64s, known: Bools) -> tuple[Int64s, Int64s]:
@@ -298,7 +293,8 @@ def _span(values: Int64s, known: Bools) -> tuple[Int64s, Int64s]:
     return np.where(some, highest, 0), np.where(some, lowest, 0)
 
 
-def _twice_median(values: Int64s) -> int:
-    ordered = np.sort(values)
-    middle = len(ordered) // 2
-    return int(ordered[middle] + ordered[-middle - 1])
+def _twice_median(values: Int64s, known: Bools) -> Int64s:
+    """Give twice the median of the known values of each row, which has at least one."""
+    ordered = np.sort(np.where(known, values, np.iinfo(np.int64).max), axis=1)
+    count, row = known.sum(axis=1), np.arange(len(values))
+    return np.asarray(ordered[row, count // 2] + ordered[row, (count - 1) // 2], np.int64)

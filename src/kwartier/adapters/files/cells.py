@@ -71,7 +71,8 @@ def parquet_cells(kind: Kind, array: pa.Array) -> Judged | None:
     """Judge cells of a Parquet column; None when cells cannot be of its type."""
     if isinstance(array, pa.DictionaryArray):
         array = array.dictionary_decode()
-    if _is_text(array.type):
+    # A column in which nothing is known has no type of its own.
+    if _is_text(array.type) or (pa.types.is_null(array.type) and not isinstance(kind, Lists)):
         return text_cells(kind, array.cast(pa.string()))
     return kind.native(array)
 
