@@ -307,8 +307,13 @@ class Book:
         if not stored:
             find("unread_point", None, 1, n, 0, n + 1)
         meters = sorted({meter for meter, _ in stored}, key=str)
-        if len(meters) > 1:
-            find("meter_exchanged", None, 1, n, len(meters), 1)
+        # A meter that is read at one midnight only was there for the other day.
+        there = {
+            meter for (meter, _), readings in stored.items() if any(0 < j < n for j in readings)
+        }
+        if len(there) > 1:
+            find("meter_exchanged", None, 1, n, len(there), 1)
+        self.report_missing(row, stored, n, find, find_at)
         accepted = {
             (meter, obis): self.judge_register(row, obis, readings, n, find, find_at)
             for (meter, obis), readings in stored.items()
@@ -319,7 +324,7 @@ class Book:
             readings = {}
             for meter in meters:
                 rows = [accepted.get((meter, obis), {}) for obis in registers]
-                self.compare_total(registers[0], *rows, find_at)
+                self.compare_total(row, registers[0], *rows, find_at)
                 basis, known = self.direction_readings(row, direction, *rows, find_at)
                 if known:
                     readings[meter, basis] = known
@@ -336,11 +341,27 @@ class Book:
                 row, direction, readings, once, twice
             )
 
+    def report_missing(self, row, stored, n, find, find_at) -> None:
+        """Report the readings that no meter has; of a direction without register: all of them."""
+        of_register = defaultdict(set)
+        for (_, obis), readings in stored.items():
+            of_register[obis].update(readings)
+        for obis, known in of_register.items():
+            total = of_register.get(obis[:-1] + "0", set())
+            daily = obis[-1] != "0" and known <= {0, n} and any(0 < j < n for j in total)
+            if not daily:
+                for first, last in runs([j for j in range(n + 1) if j not in known]):
+                    find_at("missing_readings", obis, first, last, last - first + 1, 0)
+        for direction, registers in REGISTERS.items():
+            if (
+                stored
+                and has_series(row, direction, stored)
+                and not of_register.keys() & {*registers}
+            ):
+                find("missing_readings", direction, 1, n, n + 1, 0)
+
     def judge_register(self, row, obis, readings, n, find, find_at) -> dict[int, int]:
         """Give the readings of one register row that the chain keeps; report the rest."""
-        missing = [j for j in range(n + 1) if j not in readings]
-        for first, last in runs(missing):
-            find_at("missing_readings", obis, first, last, last - first + 1, 0)
         invalid = [j for j, (_, status) in readings.items() if status & REJECTING_STATUS]
         for first, last in runs(invalid):
             find_at("status_invalid", obis, first, last, readings[first][1], 0)
@@ -361,14 +382,18 @@ class Book:
             rule, observed, allowed = reasons[first]
             find_at(rule, register, first, last, observed, allowed)
 
-    def compare_total(self, obis, total, tariff1, tariff2, find_at) -> None:
+    def compare_total(self, row, obis, total, tariff1, tariff2, find_at) -> None:
         """Take away all three readings of a moment at which the total is not its tariffs' sum."""
         tolerance = self.parameters["tariff_tolerance_wh"]
-        off = {
-            j: total[j] - tariff1[j] - tariff2[j]
-            for j in total
-            if j in tariff1 and j in tariff2 and abs(total[j] - tariff1[j] - tariff2[j]) > tolerance
-        }
+        size = roll_over_wh(row)
+
+        def apart(j: int) -> int:
+            # Each register begins again at zero at its own time, so they are compared modulo that.
+            off = total[j] - tariff1[j] - tariff2[j]
+            return off if size is None else (off + size // 2) % size - size // 2
+
+        together = [j for j in total if j in tariff1 and j in tariff2]
+        off = {j: apart(j) for j in together if abs(apart(j)) > tolerance}
         for first, last in runs(list(off)):
             find_at("total_differs_from_tariffs", obis, first, last, off[first], tolerance)
         for readings in (total, tariff1, tariff2):

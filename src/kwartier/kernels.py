@@ -75,8 +75,8 @@ def first_visit(
     points, cell, limit, plain, with_infeed, annual : the area's points on the day, sorted: number,
         cell (-1: not to be used), physical limit [Wh], whether its readings need no multiplier,
         whether it must have infeed, annual offtake and infeed (points, 2) [Wh].
-    thresholds : tariff tolerance, largest span of volumes without a look for outliers, both
-        directions large [Wh], zero run [periods].
+    thresholds : tariff tolerance, day sum tolerance, largest span of volumes without a look for
+        outliers, both directions large [Wh], zero run [periods].
     full_volume, full_points, full_annual : sums, (cells, 2, periods), (cells, 2), (cells, 2):
         added to.
     seen : (points), set where the point has a row.
@@ -87,7 +87,7 @@ def first_visit(
     How many rows of `doubtful` were filled.
     """
     periods = reading.shape[1] - 1
-    tolerance, span, both, zeros = thresholds[0], thresholds[1], thresholds[2], thresholds[3]
+    tolerance, day_sum, span, both, zeros = thresholds
     volume = np.zeros((2, periods), np.int64)
     spare = np.zeros(periods, np.int64)
     at = np.zeros(6, np.int64)
@@ -122,6 +122,7 @@ def first_visit(
                     for t in range(periods):
                         volume[d, t] += spare[t]
                     if total >= 0:
+                        drift = np.int64(0)
                         for t in range(periods + 1):
                             off = (
                                 np.int64(reading[total, t])
@@ -129,6 +130,9 @@ def first_visit(
                                 - np.int64(reading[two, t])
                             )
                             good = good and abs(off) <= tolerance
+                            if t == 0:
+                                drift = off
+                        good = good and abs(off - drift) <= day_sum
                 elif total < 0:
                     good = False
                 if total >= 0:
@@ -142,7 +146,8 @@ def first_visit(
             if has[1]:
                 good = good and top <= both
             if good and floor[0] == 0 and floor[1] == 0:
-                good = _longest_zero_run(volume[0], volume[1], has[1]) < zeros
+                run = _longest_zero_run(volume[0], volume[1], has[1])
+                good = run < zeros and run < periods
             if good:
                 for d in range(2):
                     if has[d]:

@@ -114,13 +114,12 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
             points.multiplier == 1,
             points.with_infeed,
             points.annual,
-            np.array(
-                [
-                    parameters.tariff_tolerance_wh,
-                    parameters.outlier_factor * parameters.outlier_floor_wh,
-                    parameters.both_directions_wh,
-                    parameters.zero_run_periods,
-                ]
+            (
+                parameters.tariff_tolerance_wh,
+                parameters.day_sum_tolerance_wh,
+                parameters.outlier_factor * parameters.outlier_floor_wh,
+                parameters.both_directions_wh,
+                parameters.zero_run_periods,
             ),
             into.full_volume,
             into.full_points,
@@ -136,10 +135,11 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
         into.found.append(found)
         return
     number = points.number
-    series, exchanged = volumes.derive(number, counters)
+    series, together = volumes.derive(number, counters)
     warned = validation.warn(number[series.point], series.direction, series.volume, day.parameters)
-    into.found += [found, exchanged, warned]
-    into.gaps += [estimation.find_gaps(counters, series), _unread_directions(series, day)]
+    lacking, absent = _unread_directions(series, day)
+    into.found += [found, together, warned, absent]
+    into.gaps += [estimation.find_gaps(counters, series), lacking]
     into.seen[series.point] = True
     _sum(series, points, into)
 
@@ -161,6 +161,7 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
     lanes = kernels.lanes_of(point, rows.meter, rows.register)
     accepted, found = validation.accept(
         rows.number,
+        rows.meter,
         rows.register,
         reading,
         rows.bits(),
@@ -181,17 +182,24 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
     return counters._replace(reading=summed), np.concatenate([found, above])
 
 
-def _unread_directions(series: Series, day: Day) -> Gaps:
+def _unread_directions(series: Series, day: Day) -> tuple[Gaps, Records]:
     """Find the directions that a read point should have and of which no register came."""
     points = np.unique(series.point)
     has = [np.isin(points, series.point[series.direction == d]) for d in range(2)]
-    lacking = [~has[0], ~has[1] & day.points.with_infeed[points]]
-    return np.concatenate(
-        [
-            estimation.gaps_of(WHOLE, points[lack], d, 0, day.periods)
-            for d, lack in enumerate(lacking)
-        ]
-    )
+    lacking = [points[~has[0]], points[~has[1] & day.points.with_infeed[points]]]
+    gaps = [estimation.gaps_of(WHOLE, lack, d, 0, day.periods) for d, lack in enumerate(lacking)]
+    found = [
+        findings.records(
+            "missing_readings",
+            day.points.number[lack],
+            register=findings.OF_DIRECTION[d],
+            first_period=1,
+            last_period=day.periods,
+            observed=day.periods + 1,
+        )
+        for d, lack in enumerate(lacking)
+    ]
+    return np.concatenate(gaps), np.concatenate(found)
 
 
 def _sum(series: Series, points: Points, into: Partial) -> None:

@@ -182,7 +182,10 @@ class Home:
                     f"another kwartier is writing in {self.root}; wait for it"
                 ) from None
             self._sweep()
-            yield
+            try:
+                yield
+            finally:  # it may hold values that may not be kept
+                self._clear_scratch()
 
     def _sweep(self) -> None:
         named = {self.root / f["path"] for d in self.deliveries() for f in d["files"]}
@@ -192,6 +195,9 @@ class Home:
                     path.unlink()
         for path in sorted((self.root / "deliveries").glob("*" + UNFINISHED)):
             path.unlink()
+        self._clear_scratch()
+
+    def _clear_scratch(self) -> None:
         shutil.rmtree(self.root / "tmp", ignore_errors=True)
 
     def parameters_text(self) -> str | None:

@@ -174,14 +174,18 @@ def _show_against_source(allocation: pa.Table, households: Zonnedael) -> None:
     known = both.filter(pc.invert(missing))
     equal = pc.sum(pc.equal(known["volume_wh"], known["volume_wh_sum"])).as_py()
     print(f"{equal:,} of {len(known):,} sums without a missing reading equal the source's exactly")
-    holed = both.filter(missing)
-    estimated = pc.sum(holed["volume_wh_sum"]).as_py() - pc.sum(holed["volume_wh"]).as_py()
+    made = both.filter(missing).group_by("direction")
+    sums_of = made.aggregate([("volume_wh_sum", "sum"), ("volume_wh", "sum")]).to_pylist()
+    estimated = {
+        row["direction"]: row["volume_wh_sum_sum"] - row["volume_wh_sum"] for row in sums_of
+    }
+    holes = households.holes.group_by("direction")
+    expected = holes.aggregate([("missing_periods", "sum"), ("expected_wh", "sum")])
     rows = []
-    for row in households.holes.to_pylist():
-        rows.append(
-            [row["direction"], f"{row['missing_periods']:,}", screen.kwh(row["known_wh"]),
-             screen.kwh(row["expected_wh"])]
-        )  # fmt: skip
-    heads = ["direction", "quarters missing", "known kWh", "rest of the year says kWh"]
-    screen.draw("series with holes", heads, rows, 1)
-    print(f"estimated in the sums with missing readings: {screen.kwh(estimated)} kWh")
+    for row in expected.sort_by("direction").to_pylist():
+        made_wh, year_wh = estimated[row["direction"]], row["expected_wh_sum"]
+        words = [_WORDS[row["direction"]], f"{row['missing_periods_sum']:,}"]
+        share = f"{100 * (made_wh - year_wh) / year_wh:+.3f}" if year_wh else "–"
+        rows.append([*words, screen.kwh(made_wh), screen.kwh(year_wh), share])
+    heads = ["direction", "quarters", "estimated", "rest of the year says", "difference %"]
+    screen.draw("where readings are missing, kWh", heads, rows, 1)

@@ -17,9 +17,15 @@ from kwartier.adapters import store
 from kwartier.adapters.store import Home, HomeError
 from kwartier.arrays import END, Ends, Int64s
 from kwartier.engines import embedded
-from kwartier.runs.moments import Progress, identity, parameters_of, seconds, silent
+from kwartier.runs.moments import (
+    Progress,
+    identity,
+    parameters_of,
+    register_of,
+    seconds,
+    silent,
+)
 from kwartier.steps import profiles
-from kwartier.steps.register import Register
 
 
 @dataclass(frozen=True)
@@ -37,16 +43,14 @@ class _Way:
     def __init__(
         self, home: Home, known_at: int, threads: int | None, on_block: Callable[[], None]
     ) -> None:
-        rows = home.table_of("register", known_at)
-        if not rows:
-            raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")
         self._home, self._known_at = home, known_at
         self._threads, self._on_block = threads, on_block
-        self.register = Register(pa.concat_tables(rows), known_at)
+        self.register = register_of(home, known_at)
+        empty = tables.FINDINGS.empty()
+        self.doubts = pa.concat_tables([empty, *home.table_of("doubts", known_at)])
         self._days: dict[date, tuple[dict[str, pipeline.Day], dict[str, Any]]] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
         self._partials: dict[tuple[date, str], pipeline.Partial] = {}
-        self._shapes: dict[date, profiles.Shapes] = {}
         self._read: set[store.Layer] = set()
 
     def day(self, day: date, grid_area: str) -> pipeline.Day:
@@ -70,6 +74,8 @@ class _Way:
 
     def _visit(self, day: date, grid_area: str) -> pipeline.Partial:
         key = (day, grid_area)
+        # What was read for another run is an input of this one too.
+        self._read.update(self._home.layers(day, grid_area, self._known_at))
         if key not in self._partials:
             self._partials[key] = embedded.reduce(
                 self._blocks(day, grid_area),
@@ -83,21 +89,20 @@ class _Way:
         self, day: date, grid_area: str
     ) -> Mapping[profiles.OfKind, profiles.Measured]:
         key = (day, grid_area)
+        self._read.update(self._home.layers(day, grid_area, self._known_at))
         if key not in self._measured:
             partial = self._visit(day, grid_area)
             self._measured[key] = pipeline.measured_of(self.day(day, grid_area), partial)
         return self._measured[key]
 
     def shapes(self, day: date) -> profiles.Shapes:
-        """Give the shapes of a day."""
-        if day not in self._shapes:
-            self._shapes[day] = profiles.Shapes(
-                day,
-                self.register.areas(),
-                lambda area: self._measured_in(day, area),
-                parameters_of(self._home, day),
-            )
-        return self._shapes[day]
+        """Give the shapes of a day; made for each run, which so names every area they need."""
+        return profiles.Shapes(
+            day,
+            self.register.areas(),
+            lambda area: self._measured_in(day, area),
+            parameters_of(self._home, day),
+        )
 
     def forget(self, day: date) -> None:
         """Let go of what only the day's own run needs."""
@@ -110,7 +115,6 @@ class _Way:
         self._read = set()
         own = self.day(day, grid_area)
         partial = self._visit(day, grid_area)
-        self._blocks(day, grid_area)
 
         def ask(other: date, numbers: Int64s, last: bool) -> Ends:
             # The day next to this one shares a midnight with it, of which this day's rows tell.
@@ -179,7 +183,7 @@ def allocate(
     for day in sorted(blocks):
         for area in wanted:
             result, layers = way.result(day, area)
-            runs.append(_write(home, day, area, result, layers, moment))
+            runs.append(_write(home, way, day, area, result, layers, moment))
         way.forget(day)
     progress(total, total)
     return runs
@@ -187,6 +191,7 @@ def allocate(
 
 def _write(
     home: Home,
+    way: _Way,
     day: date,
     grid_area: str,
     result: pipeline.Result,
@@ -203,16 +208,16 @@ def _write(
         for file in manifest["files"]
         if file["path"].startswith(("register/", "doubts/"))
     ]
-    doubts = [
-        table.filter(
-            pc.and_(pc.equal(table["market_day"], day), pc.equal(table["grid_area"], grid_area))
-        )
-        for table in home.table_of("doubts", known_at)
-    ]
+    of_area = pc.and_(
+        pc.equal(way.doubts["market_day"], day), pc.equal(way.doubts["grid_area"], grid_area)
+    )
+    doubts = way.doubts.filter(of_area)
     made_of = {
         "market_day": day.isoformat(),
         "grid_area": grid_area,
         "inputs": inputs,
+        # A file of the register may hold rows that were not known yet.
+        "register_until": way.register.until,
         "parameters": {
             name: {"from": since.isoformat(), "value": str(getattr(held, name))}
             for name, since in held.holding_since.items()
@@ -227,7 +232,7 @@ def _write(
         {
             "allocation": result.allocation,
             "coverage": result.coverage,
-            "findings": pa.concat_tables([result.findings, *doubts]).combine_chunks(),
+            "findings": pa.concat_tables([result.findings, doubts]).combine_chunks(),
         },
         {**made_of, "known_at": known_at, "made_at": seconds(None)},
     )
@@ -244,7 +249,6 @@ def result(
     HomeError : no run of a day yet.
     """
     found: list[pa.Table] = []
-    doubts = home.table_of("doubts") if name == "findings" else []
     for day in days:
         areas = home.root / "results" / f"market_day={day.isoformat()}"
         made = [
@@ -256,11 +260,13 @@ def result(
         if not runs:
             raise HomeError(f"no run of {day} yet; 'kwartier allocate --day {day}' first")
         found += [store.read_table(folder / f"{name}.parquet") for folder, _ in runs]
-        found += [  # rows of points that lie in no known area
-            table.filter(
-                pc.and_(pc.equal(table["market_day"], day), pc.is_null(table["grid_area"]))
-            )
-            for table in doubts
-        ]
+        if name == "findings":  # rows of points that lie in no known area
+            known_at = max(manifest["known_at"] for _, manifest in runs)
+            found += [
+                table.filter(
+                    pc.and_(pc.equal(table["market_day"], day), pc.is_null(table["grid_area"]))
+                )
+                for table in home.table_of("doubts", known_at)
+            ]
     schema = {t.name: t for t in tables.TABLES}[name].schema
     return pa.concat_tables([schema.empty_table(), *found]).combine_chunks()

@@ -18,10 +18,16 @@ from kwartier import findings, periods, tables
 from kwartier.adapters import files, sorting, store
 from kwartier.adapters.store import Home, HomeError
 from kwartier.arrays import MEASURABLE, Int64s, Rows
-from kwartier.runs.moments import Progress, identity, parameters_of, seconds, silent
+from kwartier.runs.moments import (
+    Progress,
+    identity,
+    parameters_of,
+    register_of,
+    seconds,
+    silent,
+)
 from kwartier.steps import delivery
 from kwartier.steps.delivery import Readable
-from kwartier.steps.register import Register
 
 # A path, or an Arrow table (or what gives one out).
 Source = Any
@@ -39,14 +45,28 @@ class Intake:
     days: tuple[str, ...] = ()
 
 
+# What a later register may say otherwise.
+_BY_REGISTER = {"unknown_point", "not_eligible"}
+
+
 def _files(
     home: Home, sources: Sequence[Source], kind: str
 ) -> tuple[list[Path], list[dict[str, str]], list[str]]:
-    """Turn sources into files, and leave out those that were taken in before, by their content."""
+    """Turn sources into files, and leave out those that were taken in before, by their content.
+
+    Readings that were refused for what the register said are looked at again once it says more.
+    """
+    deliveries = home.deliveries()
+    register = max((d["number"] for d in deliveries if d["kind"] == "register"), default=0)
     known = {
         entry["sha256"]
-        for manifest in home.deliveries()
+        for manifest in deliveries
         if manifest["kind"] == kind
+        and not (
+            manifest["number"] < register
+            and _BY_REGISTER
+            & {rule for rule, rows in manifest.get("rows_found", {}).items() if rows}
+        )
         for entry in manifest["inputs"]
     }
     paths, inputs, skipped = [], [], []
@@ -120,10 +140,7 @@ class _Door:
         self._recorded_at = recorded_at
         taken_in = periods.locate(np.array([recorded_at], np.int64))[0][0]
         self._parameters = parameters_of(home, periods.day_of_number(taken_in))
-        rows = home.table_of("register", recorded_at)
-        if not rows:
-            raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")
-        self._register = Register(pa.concat_tables(rows), recorded_at)
+        self._register = register_of(home, recorded_at)
         self.areas = self._register.areas()
         self._known = self._register.numbers()
         self._readable = lru_cache(maxsize=None)(self._readable_on)
@@ -291,7 +308,9 @@ def ingest(
             return Intake(None, skipped=tuple(skipped))
         earlier = [d["recorded_at"] for d in home.deliveries() if d["kind"] == "readings"]
         if earlier and moment < max(earlier):
-            raise HomeError("readings recorded later are here already; take deliveries in in order")
+            raise HomeError(
+                "readings recorded later are here already; take deliveries in, in order"
+            )
         door = _Door(home, moment, progress)
         name = identity([inputs, moment])
         batches = door.batches(files.read_readings(paths, clock))

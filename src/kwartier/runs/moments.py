@@ -6,11 +6,14 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+
+import pyarrow as pa
 
 from kwartier import parameters
-from kwartier.adapters.store import Home
+from kwartier.adapters.store import Home, HomeError
 from kwartier.parameters import Parameters
+from kwartier.steps.register import Register
 
 # Called with what is done and what there is to do, where that is known.
 Progress = Callable[[int, int | None], None]
@@ -40,3 +43,22 @@ def parameters_of(home: Home, day: date) -> Parameters:
     text = home.parameters_text()
     own = None if text is None else parameters.parse(text, "parameters.yaml")
     return parameters.load(day, own)
+
+
+def register_of(home: Home, known_at: int) -> Register:
+    """Give the register of accounting points as known at a moment [s UTC].
+
+    Raises
+    ------
+    HomeError : none was known.
+    """
+    rows = home.table_of("register", known_at)
+    if rows:
+        return Register(pa.concat_tables(rows), known_at)
+    if not home.table_of("register"):
+        raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")
+    moment = datetime.fromtimestamp(known_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    raise HomeError(
+        f"no register of accounting points was known at {moment}; say with 'kwartier register "
+        "FILE --recorded-at MOMENT' when it was"
+    )

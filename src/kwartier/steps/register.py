@@ -61,6 +61,10 @@ class Register:
     ----------
     rows : tables.REGISTER, in any order.
     known_at : moment [s UTC]; rows recorded later do not exist yet.
+
+    Attributes
+    ----------
+    until : the moment at which the last of the rows became known [s UTC].
     """
 
     def __init__(self, rows: pa.Table, known_at: int) -> None:
@@ -84,6 +88,7 @@ class Register:
         self._starts = starts[~replaced]
         self._recorded = recorded[~replaced]
         self._ends = _numbers(self._rows["valid_to"], int(_OPEN))
+        self.until = int(recorded.max(initial=0))
         self._area = _coded(self._rows["grid_area"])
 
     def areas(self) -> list[str]:

@@ -41,6 +41,7 @@ def _of_runs(
 
 def accept(
     number: Int64s,
+    meter: Int64s,
     register: Int64s,
     reading: Int64s,
     status: Int64s,
@@ -55,7 +56,7 @@ def accept(
 
     Parameters
     ----------
-    number, register : (rows), sorted by point, meter and register.
+    number, meter, register : (rows), sorted by point, meter and register.
     reading : (rows, periods + 1) [Wh], NOT_READ where not read.
     status : (rows, periods + 1), AMR status bits.
     lanes : the rows by point, meter and direction.
@@ -65,24 +66,14 @@ def accept(
     Returns
     -------
     accepted : (rows, periods + 1) [Wh], multiplied; a register that rolled over counts on.
-    found : status_invalid, missing_readings, reading_falls, above_physical_limit,
+    found : status_invalid, missing_readings, meter_exchanged, reading_falls, above_physical_limit,
         register_rolled_over, total_differs_from_tariffs, day_sum_differs.
     """
     read = reading != NOT_READ
     invalid = read & ((status & codes.STATUS_REJECTING) != 0)
     found = [_of_runs("status_invalid", invalid, number, register, status)]
 
-    missing = ~read & read.any(axis=1)[:, None] & ~_daily(read, lanes)[:, None]
-    row, first, last = kernels.runs_of(missing)
-    found.append(
-        findings.records(
-            "missing_readings",
-            number[row],
-            register=register[row],
-            observed=last - first + 1,
-            **_touched(first, last, reading.shape[1] - 1),
-        )
-    )
+    found += _missing(number, meter, register, read, lanes)
 
     usable = np.where(read & ~invalid, reading * multiplier[:, None], NOT_READ)
     counted_on, wrapped = _count_on(usable, rolls_at)
@@ -104,8 +95,49 @@ def accept(
             limit=rolls_at[row] // multiplier[row],
         )
     )
-    found.extend(_hold_total_against_tariffs(number, register, accepted, lanes, parameters))
+    found += _hold_total_against_tariffs(number, register, accepted, lanes, rolls_at, parameters)
     return accepted, np.concatenate(found)
+
+
+def _missing(
+    number: Int64s, meter: Int64s, register: Int64s, read: Bools, lanes: Lanes
+) -> list[Records]:
+    """Find readings that are not there, and the exchange of a meter.
+
+    On the day of an exchange a reading is there when either meter has it. A meter that is read at
+    one midnight only was there for the other day.
+    """
+    some = np.nonzero(read.any(axis=1) & ~_daily(read, lanes))[0]
+    order = some[np.lexsort((register[some], number[some]))]
+    first = _starts(number[order], register[order])
+    there = np.logical_or.reduceat(read[order], first, axis=0) if len(order) else read[order]
+    row, start, end = kernels.runs_of(~there)
+    missing = findings.records(
+        "missing_readings",
+        number[order][first[row]],
+        register=register[order][first[row]],
+        observed=end - start + 1,
+        **_touched(start, end, read.shape[1] - 1),
+    )
+    inside = read[:, 1:-1].any(axis=1)
+    pairs = np.unique(np.stack([number[inside], meter[inside]]), axis=1)
+    point, meters = np.unique(pairs[0], return_counts=True)
+    exchanged = findings.records(
+        "meter_exchanged",
+        point[meters > 1],
+        first_period=1,
+        last_period=read.shape[1] - 1,
+        observed=meters[meters > 1],
+        limit=1,
+    )
+    return [missing, exchanged]
+
+
+def _starts(*keys: Int64s) -> Int64s:
+    """Give where each run of equal keys begins."""
+    change = np.ones(len(keys[0]), bool)
+    change[1:] = np.logical_or.reduce([key[1:] != key[:-1] for key in keys])
+    return np.nonzero(change)[0]
 
 
 def _daily(read: Bools, lanes: Lanes) -> Bools:
@@ -167,13 +199,25 @@ def chain(number: Int64s, label: Int64s, reading: Int64s, limit: Int64s) -> tupl
 
 
 def _hold_total_against_tariffs(
-    number: Int64s, register: Int64s, accepted: Int64s, lanes: Lanes, parameters: Parameters
+    number: Int64s,
+    register: Int64s,
+    accepted: Int64s,
+    lanes: Lanes,
+    rolls_at: Int64s,
+    parameters: Parameters,
 ) -> list[Records]:
-    """Reject, in place, total and tariffs where they contradict each other."""
+    """Reject, in place, total and tariffs where they contradict each other.
+
+    Registers with a known number of digits begin again at zero each at its own time, so they are
+    compared modulo what they can count.
+    """
     rows = lanes.rows[(lanes.rows >= 0).all(axis=1)]
     total, one, two = (accepted[rows[:, part]] for part in range(3))
     together = (total != NOT_READ) & (one != NOT_READ) & (two != NOT_READ)
     off = np.where(together, total - one - two, 0)
+    size = rolls_at[rows[:, 0], None]
+    modulo = np.maximum(size, 1)
+    off = np.where(size > 0, (off + size // 2) % modulo - size // 2, off)
 
     both_ends = together[:, 0] & together[:, -1]
     drift = np.where(both_ends, off[:, -1] - off[:, 0], 0)

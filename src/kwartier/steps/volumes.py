@@ -71,7 +71,7 @@ def derive(number: Int64s, counters: Counters) -> tuple[Series, Records]:
 
     Returns
     -------
-    series, found : meter_exchanged, two_meters_at_once.
+    series, found : two_meters_at_once.
     """
     volume = steps(counters.reading)
     starts = np.ones(len(counters.point), bool)
@@ -92,27 +92,14 @@ def derive(number: Int64s, counters: Counters) -> tuple[Series, Records]:
     series = Series(
         point, direction, first, count, measured, np.where(measured == 1, summed, NOT_READ)
     )
-    exchanged = np.unique(point[count > 1])
-    most = np.zeros(len(number), np.int64)
-    np.maximum.at(most, point, count)
     row, start, end = kernels.runs_of(measured > 1)
-    found = [
-        findings.records(
-            "meter_exchanged",
-            number[exchanged],
-            first_period=1,
-            last_period=volume.shape[1],
-            observed=most[exchanged],
-            limit=1,
-        ),
-        findings.records(
-            "two_meters_at_once",
-            number[point[row]],
-            register=np.array(findings.OF_DIRECTION)[direction[row]],
-            first_period=start + 1,
-            last_period=end + 1,
-            observed=measured[row, start],
-            limit=1,
-        ),
-    ]
-    return series, np.concatenate(found)
+    found = findings.records(
+        "two_meters_at_once",
+        number[point[row]],
+        register=np.array(findings.OF_DIRECTION)[direction[row]],
+        first_period=start + 1,
+        last_period=end + 1,
+        observed=measured[row, start],
+        limit=1,
+    )
+    return series, found

@@ -1,0 +1,192 @@
+"""What tests of the market rules share: points, readings of a day, and a home to take them through.
+
+Times come from the wall clock of Amsterdam by the standard library, not from kwartier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from kwartier import Home, allocate, codes, ingest, result, tables, take_register
+
+AREA = "871685900000056162"
+OTHER_AREA = "871687120000052782"
+BRP, OTHER_BRP = "8716871000002", "8712423014022"
+SUPPLIER, OTHER_SUPPLIER = "8716892000005", "8716916000004"
+DAY = date(2026, 1, 14)
+ONE_DAY = timedelta(days=1)
+SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
+REGISTERED = datetime(2025, 6, 1, 12, tzinfo=UTC)
+LIMIT = 5175  # of 3x25, which a point has where nothing else is said [Wh per quarter]
+START = 1_000_000
+FLAT = 100
+
+
+def ean(number: int) -> int:
+    """Give the EAN of a point by a short number."""
+    return codes.with_check_digit(87168590000000000 + number)
+
+
+POINT, OTHER = ean(1), ean(2)
+
+
+def point(number: int = POINT, **cells: Any) -> dict[str, Any]:
+    """Give a row of the register: a household without infeed."""
+    return {
+        "accounting_point": number,
+        "grid_area": AREA,
+        "brp": BRP,
+        "supplier": SUPPLIER,
+        "valid_from": date(2025, 1, 1),
+    } | cells
+
+
+def moments(day: date) -> list[datetime]:
+    """List the moments of the readings of a day: both midnights and every quarter between."""
+    clock = ZoneInfo("Europe/Amsterdam")
+    opens, closes = (
+        datetime.combine(d, time(), clock).astimezone(UTC) for d in (day, day + ONE_DAY)
+    )
+    quarters = (closes - opens) // timedelta(minutes=15)
+    return [opens + timedelta(minutes=15) * j for j in range(quarters + 1)]
+
+
+def flat(day: date = DAY, step: int = FLAT, start: int = START) -> list[int | None]:
+    """Give the readings of a day on which every quarter has the same energy."""
+    return [start + step * j for j in range(len(moments(day)))]
+
+
+def counted(volumes: Sequence[int], start: int = START) -> list[int | None]:
+    """Give the readings of a register that counts these volumes."""
+    readings: list[int | None] = [start]
+    for volume in volumes:
+        start += volume
+        readings.append(start)
+    return readings
+
+
+def but(readings: Sequence[int | None], changed: dict[int, int | None]) -> list[int | None]:
+    """Give the readings with some of them changed, by position."""
+    return [changed.get(j, reading) for j, reading in enumerate(readings)]
+
+
+def read(
+    readings: Sequence[int | None],
+    number: int = POINT,
+    register: str = "1.8.0",
+    day: date = DAY,
+    meter: str | None = None,
+    status: dict[int, int] | None = None,
+) -> list[dict[str, Any]]:
+    """Give the readings of a day as rows, by position; a reading that is None was not made."""
+    return [
+        {
+            "accounting_point": number,
+            "register": register,
+            "read_at": moment,
+            "reading_wh": reading,
+            "meter": meter,
+            "status": (status or {}).get(j, 0),
+        }
+        for j, (moment, reading) in enumerate(zip(moments(day), readings, strict=False))
+        if reading is not None
+    ]
+
+
+_READINGS = pa.schema(
+    [
+        ("accounting_point", pa.int64()),
+        ("register", pa.string()),
+        ("read_at", pa.timestamp("s", "UTC")),
+        ("reading_wh", pa.int64()),
+        ("meter", pa.string()),
+        ("status", pa.int32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The three result tables of a day, as rows."""
+
+    allocation: list[dict[str, Any]]
+    coverage: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
+
+    def found(self, rule: str) -> list[dict[str, Any]]:
+        """List what a rule found."""
+        return [row for row in self.findings if row["rule"] == rule]
+
+    def series(self, direction: str, origin: str, column: str = "volume_wh") -> list[int]:
+        """Give a series of the day by position, summed over the parties."""
+        rows = [r for r in self.allocation if (r["direction"], r["origin"]) == (direction, origin)]
+        days = sorted({(r["market_day"], r["position"]) for r in rows})
+        return [
+            sum(r[column] for r in rows if (r["market_day"], r["position"]) == at) for at in days
+        ]
+
+    def measured(self, direction: str = "E17") -> list[int]:
+        """Give what was measured in each period [Wh]."""
+        return self.series(direction, "MSR")
+
+    def calculated(self, direction: str = "E17") -> list[int]:
+        """Give what was calculated in each period [Wh]."""
+        return self.series(direction, "CLC")
+
+    def methods(self, direction: str = "E17") -> dict[str, tuple[int, int, int]]:
+        """Give point-days, point-periods and Wh by the method of calculation."""
+        sums: dict[str, tuple[int, int, int]] = {}
+        for row in self.coverage:
+            if row["direction"] == direction and row["method"]:
+                points, periods, wh = sums.get(row["method"], (0, 0, 0))
+                sums[row["method"]] = (
+                    points + row["points"],
+                    periods + row["periods"],
+                    wh + row["volume_wh"],
+                )
+        return sums
+
+
+class Market:
+    """A home in an empty folder, and the three things that are done with it."""
+
+    def __init__(self, folder: Path, parameters: str | None = None) -> None:
+        self.home = Home(folder / "home", create=True)
+        if parameters:
+            (self.home.root / "parameters.yaml").write_text(parameters, "utf-8")
+        self._delivered = REGISTERED
+
+    def register(self, *rows: dict[str, Any], recorded_at: datetime = REGISTERED) -> None:
+        """Take in rows of the register, recorded at a moment."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        default = {column.name: column.default for column in tables.REGISTER.columns}
+        default |= {"consumption_type": "AZI", "remote_reading": "on"}
+        table = pa.table({n: [row.get(n, default[n]) for row in rows] for n in names})
+        take_register(self.home, [table], recorded_at=recorded_at)
+
+    def deliver(self, *days: list[dict[str, Any]], recorded_at: datetime | None = None) -> Any:
+        """Take in readings as one delivery, two days after its last reading when not said."""
+        rows = [row for day in days for row in day]
+        last = max(row["read_at"] for row in rows)
+        recorded_at = recorded_at or max(last + 2 * ONE_DAY, self._delivered + timedelta(hours=1))
+        self._delivered = recorded_at
+        table = pa.Table.from_pylist(rows, schema=_READINGS)
+        return ingest(self.home, [table], recorded_at=recorded_at)
+
+    def run(
+        self, *days: date, known_at: datetime | None = None, threads: int | None = 1
+    ) -> Outcome:
+        """Allocate days, DAY when none is said, and give the results."""
+        days = days or (DAY,)
+        # Far enough that all that a test delivers is known.
+        known_at = known_at or datetime.combine(days[-1], time(), UTC) + 700 * ONE_DAY
+        allocate(self.home, days, known_at=known_at, threads=threads)
+        tables = (result(self.home, n, days) for n in ("allocation", "coverage", "findings"))
+        return Outcome(*(table.to_pylist() for table in tables))
