@@ -40,7 +40,9 @@ class Rows(NamedTuple):
     complete: bool
 
     def take(self, index: Int64s | Bools) -> Rows:
-        """Keep some of the rows."""
+        """Keep some of the rows; all of them are kept without a copy."""
+        if index.dtype == bool and index.all():
+            return self
         return Rows(
             self.number[index],
             self.meter[index],

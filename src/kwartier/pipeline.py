@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -49,10 +50,20 @@ class Day:
     points: Points
     parameters: Parameters
 
-    @property
+    @cached_property
     def periods(self) -> int:
         """How many periods the day has."""
         return periods.count(self.day)
+
+    @cached_property
+    def usable_cell(self) -> Int64s:
+        """The cell of each point whose readings are used, -1 of every other."""
+        return np.where(self.points.state == MEASURABLE, self.points.cell, -1).astype(np.int64)
+
+    @cached_property
+    def plain(self) -> Bools:
+        """Which points have readings that need no multiplier."""
+        return np.asarray(self.points.multiplier == 1)
 
 
 @dataclass
@@ -109,9 +120,9 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
             rows.register,
             rows.reading,
             points.number,
-            _usable_cell(points),
+            day.usable_cell,
             points.limit,
-            points.multiplier == 1,
+            day.plain,
             points.with_infeed,
             points.annual,
             (
@@ -142,10 +153,6 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
     into.gaps += [estimation.find_gaps(counters, series), lacking]
     into.seen[series.point] = True
     _sum(series, points, into)
-
-
-def _usable_cell(points: Points) -> Int64s:
-    return np.where(points.state == MEASURABLE, points.cell, -1).astype(np.int64)
 
 
 def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 
 BATCH = 1_000_000
@@ -19,6 +19,8 @@ def ordered(
     All batches are read before the first ordered one comes out, so what is wrong with the input
     is raised, as it is, before anything is made of it.
     """
+    import duckdb  # only taking in needs it, and it takes its time to load
+
     raised: list[BaseException] = []
 
     def guarded() -> Iterator[pa.RecordBatch]:
@@ -37,4 +39,6 @@ def ordered(
         except duckdb.Error:
             if raised:
                 raise raised[0] from None
-            raise
+            # Its own text may show what is in the rows.
+            text = "no room to sort the readings, neither in memory nor here"
+            raise OSError(errno.ENOSPC, text, str(scratch)) from None

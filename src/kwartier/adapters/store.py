@@ -53,6 +53,18 @@ class HomeError(Exception):
     """The home cannot do what was asked; the text says why and what to do."""
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say which file of the home cannot be read."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise HomeError(f"{path} is missing, and the home needs it; put it back") from None
+    except (pa.ArrowException, OSError, ValueError) as error:
+        kind = type(error).__name__  # its text may show what is in the file
+        raise HomeError(f"{path} is damaged ({kind}); put back a good copy of it") from None
+
+
 @dataclass(frozen=True)
 class Layer:
     """The day rows that one delivery holds of a grid area and market day, in one file."""
@@ -65,11 +77,13 @@ class Layer:
     @cached_property
     def metadata(self) -> pq.FileMetaData:
         """The footer of the file."""
-        return pq.read_metadata(self.path)
+        with _reading(self.path):
+            return pq.read_metadata(self.path)
 
     def numbers(self) -> Int64s:
         """The points it holds, each once."""
-        column = pq.ParquetFile(self.path, metadata=self.metadata).read(["accounting_point"])
+        with _reading(self.path):
+            column = pq.ParquetFile(self.path, metadata=self.metadata).read(["accounting_point"])
         return np.unique(column["accounting_point"].to_numpy())
 
 
@@ -96,10 +110,11 @@ class Block:
 
     def read_named(self) -> tuple[Rows, dict[int, str]]:
         """Read the rows, and the name of each meter code among them."""
-        file = pq.ParquetFile(
-            self.layer.path, metadata=self.layer.metadata, read_dictionary=["register"]
-        )
-        table = file.read_row_group(self.row_group, use_threads=False)
+        with _reading(self.layer.path):
+            file = pq.ParquetFile(
+                self.layer.path, metadata=self.layer.metadata, read_dictionary=["register"]
+            )
+            table = file.read_row_group(self.row_group, use_threads=False)
         number = table["accounting_point"].to_numpy()
         keep = None
         for points, inside in ((self.hidden, False), (self.only, True)):
@@ -114,7 +129,7 @@ class Block:
         index = np.array(
             [codes.REGISTER_INDEX[obis] for obis in register.dictionary.to_pylist()], np.int64
         )
-        meter, names = _meters(table)
+        meter, names = meter_codes(table["meter"].combine_chunks())
         rows = Rows(
             number=number,
             register=index[register.indices.to_numpy()] if len(number) else index[:0],
@@ -140,14 +155,14 @@ def meter_code(name: str) -> int:
     return int.from_bytes(digest, "big", signed=True) or 1
 
 
-def _meters(table: pa.Table) -> tuple[Int64s, dict[int, str]]:
-    if "meter" not in table.column_names:
-        return np.zeros(table.num_rows, np.int64), {}
-    encoded = table["meter"].combine_chunks().dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    of_word = np.array([*(meter_code(word) for word in words), 0], np.int64)
-    index = encoded.indices.fill_null(len(words)).to_numpy()
-    return of_word[index], {meter_code(word): word for word in words}
+def meter_codes(name: pa.Array) -> tuple[Int64s, dict[int, str]]:
+    """Give the code of each meter's name, and the name of each code."""
+    if name.null_count == len(name):
+        return np.zeros(len(name), np.int64), {}
+    encoded = name.dictionary_encode()
+    names = {meter_code(word): word for word in encoded.dictionary.to_pylist()}
+    of_word = np.array([*names, 0], np.int64)
+    return of_word[encoded.indices.fill_null(len(names)).to_numpy()], names
 
 
 class Home:
@@ -217,7 +232,7 @@ class Home:
         """List the manifests of what was taken in, as known at a moment [s UTC], in order."""
         for path in sorted((self.root / "deliveries").glob("*.json")):
             if path.name not in self._manifests:  # a manifest never changes
-                manifest = json.loads(path.read_text("utf-8"))
+                manifest = _read_json(path)
                 self._manifests[path.name] = manifest
                 for file in manifest["files"]:
                     place = str(Path(file["path"]).parent)
@@ -333,7 +348,7 @@ class Home:
     def latest_run(self, day: date, grid_area: str) -> tuple[Path, dict[str, Any]] | None:
         """Find the folder and manifest of the run of an area and day that was made last."""
         runs = [
-            (path.parent, json.loads(path.read_text("utf-8")))
+            (path.parent, _read_json(path))
             for path in self._runs(day, grid_area).glob("run=*/manifest.json")
             if not path.parent.name.endswith(UNFINISHED)
         ]
@@ -512,9 +527,10 @@ def read_table(path: Path, *, words_as_codes: bool = False) -> pa.Table:
 
     words_as_codes : give text columns as dictionaries, which is quicker where words repeat.
     """
-    # Words that repeat stay as the codes they are stored with.
-    words = [f.name for f in pq.read_schema(path) if pa.types.is_string(f.type)]
-    table = pq.read_table(path, read_dictionary=words if words_as_codes else None)
+    with _reading(path):
+        # Words that repeat stay as the codes they are stored with.
+        words = [f.name for f in pq.read_schema(path) if pa.types.is_string(f.type)]
+        table = pq.read_table(path, read_dictionary=words if words_as_codes else None)
     moments = {
         field.name: pa.timestamp("s", field.type.tz)
         for field in table.schema
@@ -523,6 +539,13 @@ def read_table(path: Path, *, words_as_codes: bool = False) -> pa.Table:
     return table.cast(
         pa.schema([pa.field(f.name, moments.get(f.name, f.type)) for f in table.schema])
     )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read a manifest."""
+    with _reading(path):
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

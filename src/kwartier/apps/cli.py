@@ -95,26 +95,39 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Par
 @contextmanager
 def _told() -> Iterator[None]:
     """Tell what went wrong in words, never as a traceback."""
+    try:
+        yield
+    except (typer.Exit, typer.BadParameter):
+        raise
+    except Exception as error:
+        code = _tell(error)
+        if code is None:
+            raise
+        raise typer.Exit(code) from None
+
+
+def _tell(error: Exception) -> int | None:
+    """Tell of an error that a user can do something about; None for any other."""
+    # Loaded here, where one of them was raised, so that a command starts sooner.
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.store import HomeError
     from kwartier.parameters import ParameterError
     from kwartier.simulation.zonnedael import ZonnedaelError
 
-    try:
-        yield
-    except FileRefused as refused:
-        for problem in refused.problems[:_SHOWN_PROBLEMS]:
+    if isinstance(error, FileRefused):
+        for problem in error.problems[:_SHOWN_PROBLEMS]:
             print(problem, file=sys.stderr)
-        if refused.count > _SHOWN_PROBLEMS:
-            print(f"… and {refused.count - _SHOWN_PROBLEMS} more", file=sys.stderr)
+        if error.count > _SHOWN_PROBLEMS:
+            print(f"… and {error.count - _SHOWN_PROBLEMS} more", file=sys.stderr)
         print("Refused as a whole; nothing was kept.", file=sys.stderr)
-        raise typer.Exit(REFUSED) from None
-    except (HomeError, ParameterError, ZonnedaelError) as error:
+        return REFUSED
+    if isinstance(error, HomeError | ParameterError | ZonnedaelError):
         print(f"kwartier: {error}", file=sys.stderr)
-        raise typer.Exit(CANNOT) from None
-    except OSError as error:
+        return CANNOT
+    if isinstance(error, OSError):
         print(f"kwartier: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
-        raise typer.Exit(CANNOT) from None
+        return CANNOT
+    return None
 
 
 @contextmanager

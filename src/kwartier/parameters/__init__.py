@@ -64,19 +64,22 @@ _READ: dict[str, Any] = {
 }
 
 
+def _yaml(text: str) -> Any:
+    # The compiled loader, where PyYAML has it, is eight times as quick and as safe.
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 @lru_cache(maxsize=1)
 def market() -> Mapping[str, Any]:
     """Give the parameters that come with kwartier, with all their dates."""
-    loaded: Mapping[str, Any] = yaml.safe_load(
-        files(__package__).joinpath("market.yaml").read_text("utf-8")
-    )
+    loaded: Mapping[str, Any] = _yaml(files(__package__).joinpath("market.yaml").read_text("utf-8"))
     return loaded
 
 
 @lru_cache(maxsize=1)
 def standard_profile() -> Mapping[str, Any]:
     """Give the standard profile that serves when no measured shape does."""
-    loaded: Mapping[str, Any] = yaml.safe_load(
+    loaded: Mapping[str, Any] = _yaml(
         files(__package__).joinpath("standard_profile.yaml").read_text("utf-8")
     )
     return loaded
@@ -90,7 +93,7 @@ def parse(text: str, name: str) -> Mapping[str, Any]:
     ParameterError : not YAML, an unknown parameter, or one without dated values.
     """
     try:
-        own = yaml.safe_load(text) or {}
+        own = _yaml(text) or {}
     except yaml.YAMLError as error:
         raise ParameterError(f"{name}: not YAML: {error}") from None
     if not isinstance(own, dict):

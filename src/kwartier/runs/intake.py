@@ -5,29 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kwartier import findings, periods, tables
+from kwartier import findings, periods
 from kwartier.adapters import files, sorting, store
 from kwartier.adapters.store import Home, HomeError
-from kwartier.arrays import MEASURABLE, Int64s, Rows
+from kwartier.arrays import Int64s, Rows
+from kwartier.runs.door import ORDER, PLACED, Door, day_and_area, unpack
 from kwartier.runs.moments import (
     Progress,
     identity,
-    parameters_of,
-    register_of,
     seconds,
     silent,
 )
 from kwartier.steps import delivery
-from kwartier.steps.delivery import Readable
 
 # A path, or an Arrow table (or what gives one out).
 Source = Any
@@ -115,171 +111,6 @@ def take_register(
     return Intake(name, len(rows), len(rows), tuple(skipped))
 
 
-_SORTED = pa.schema(
-    [
-        ("day", pa.int32()),
-        ("area", pa.int32()),
-        ("number", pa.int64()),
-        ("meter", pa.string()),
-        ("register", pa.int8()),
-        ("position", pa.int16()),
-        ("reading", pa.int64()),
-        ("status", pa.int32()),
-        ("counts", pa.bool_()),
-    ]
-)
-_RULES = np.array([findings.RULE_INDEX.get(name, -1) for name in files.DOOR_RULES], np.int64)
-# Of these the finding shows how far off the rows were; of the others how many there were.
-_MEASURED = [findings.RULE_INDEX[n] for n in ("in_future", "off_quarter", "too_old", "wrong_count")]
-
-
-class _Door:
-    """Sends batches of readings on to their day and area, and counts what is not kept."""
-
-    def __init__(self, home: Home, recorded_at: int, progress: Progress) -> None:
-        self._recorded_at = recorded_at
-        taken_in = periods.locate(np.array([recorded_at], np.int64))[0][0]
-        self._parameters = parameters_of(home, periods.day_of_number(taken_in))
-        self._register = register_of(home, recorded_at)
-        self.areas = self._register.areas()
-        self._known = self._register.numbers()
-        self._readable = lru_cache(maxsize=None)(self._readable_on)
-        self._home = home
-        self._progress = progress
-        self.doubts: list[pa.Table] = []
-        self.rows_in = 0
-
-    def _readable_on(self, day: date) -> Readable:
-        points, _ = self._register.on(day, parameters_of(self._home, day))
-        of_area = [points[area] for area in self.areas]
-        number = np.concatenate([p.number for p in of_area])
-        order = np.argsort(number)
-        area = np.repeat(np.arange(len(of_area)), [len(p.number) for p in of_area])
-        state = np.concatenate([p.state for p in of_area])
-        return Readable(number[order], area[order], state[order] == MEASURABLE)
-
-    def batches(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Give the readings that may be kept, each with its day, area and position."""
-        for batch in read:
-            if batch.schema.equals(files.DAY_BATCH):
-                batch = self._of_day_rows(batch)
-            self.rows_in += batch.num_rows
-            self._progress(self.rows_in, None)
-            number = batch["accounting_point"].to_numpy()
-            placed, doubts = delivery.place(
-                number,
-                batch["read_at"].to_numpy(),
-                _RULES[batch["rule"].to_numpy()],
-                recorded_at=self._recorded_at,
-                known=self._known,
-                readable_on=self._readable,
-                parameters=self._parameters,
-            )
-            self._doubt(doubts, np.ones(len(doubts.number), np.int64))
-            row = pa.array(placed.row)
-            yield pa.RecordBatch.from_arrays(
-                [
-                    pa.array(placed.day.astype(np.int32)),
-                    pa.array(placed.area.astype(np.int32)),
-                    batch["accounting_point"].take(row),
-                    batch["meter"].take(row),
-                    batch["register"].take(row),
-                    pa.array(placed.position.astype(np.int16)),
-                    batch["reading_wh"].take(row),
-                    pc.fill_null(batch["status"].take(row), 0),
-                    pa.array(placed.counts),
-                ],
-                schema=_SORTED,
-            )
-
-    def _doubt(self, doubts: delivery.Doubts, rows: Int64s) -> None:
-        if not len(doubts.number):
-            return
-        table = pa.table({**doubts._asdict(), "rows": rows})
-        self.doubts.append(_add_up(table))
-
-    def _of_day_rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Unfold day rows into readings; of a row with a wrong count no reading is kept."""
-        lengths = pc.list_value_length(batch["reading_wh"])
-        wrong = batch["rule"].to_numpy() != 0
-        days = batch["market_day"].cast(pa.int32()).to_numpy()
-        number = batch["accounting_point"].to_numpy()
-        count = np.array([periods.count(periods.day_of_number(d)) + 1 for d in days], np.int64)
-        size = pc.fill_null(lengths, 0).to_numpy().astype(np.int64)
-        self.rows_in += int(size[wrong].sum())
-        self._doubt(
-            delivery.Doubts(
-                _RULES[batch["rule"].to_numpy()][wrong],
-                number[wrong],
-                days[wrong].astype(np.int64),
-                size[wrong],
-                count[wrong],
-            ),
-            size[wrong],
-        )
-        batch = batch.filter(pa.array(~wrong))
-        parent = pc.list_parent_indices(batch["reading_wh"])
-        starts = np.array([periods.day_start(periods.day_of_number(d)) for d in days[~wrong]])
-        size = size[~wrong]
-        position = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-        values = batch["reading_wh"].flatten()
-        status = batch["status"]
-        bits = (
-            pa.nulls(len(values), pa.int32())
-            if status.null_count == len(status)
-            else pc.list_flatten(status)
-        )
-        made = pa.RecordBatch.from_arrays(
-            [
-                batch["accounting_point"].take(parent),
-                batch["register"].take(parent),
-                pa.array(np.repeat(starts, size) + periods.SECONDS * position),
-                values,
-                batch["meter"].take(parent),
-                bits,
-                batch["file"].take(parent),
-                batch["row"].take(parent),
-                batch["rule"].take(parent),
-            ],
-            schema=files.READING_BATCH,
-        )
-        return made.filter(pc.is_valid(made["reading_wh"]))
-
-    def doubt_table(self) -> pa.Table:
-        """Make the findings of the rows that were not kept."""
-        if not self.doubts:
-            return tables.FINDINGS.empty()
-        summed = _add_up(pa.concat_tables(self.doubts))
-        made = []
-        for day in sorted(set(summed["day"].to_pylist())):
-            part = summed.filter(pc.equal(summed["day"], day))
-            number, rows = part["number"].to_numpy(), part["rows"].to_numpy()
-            rule = part["rule"].to_numpy()
-            held = findings.records(findings.RULE_NAMES[0], number, rows=rows)
-            held["rule"] = rule
-            measured = np.isin(rule, _MEASURED)
-            held["observed"] = np.where(measured, part["observed"].to_numpy(), rows)
-            held["limit"] = np.where(measured, part["limit"].to_numpy(), 0)
-            points = self._readable(periods.day_of_number(day))
-            at = np.searchsorted(points.number, number)
-            inside = at < len(points.number)
-            inside[inside] = points.number[at[inside]] == number[inside]
-            of_area = np.full(len(number), -1, np.int64)
-            of_area[inside] = points.area[at[inside]]
-            for area in np.unique(of_area).tolist():
-                name = self.areas[area] if area >= 0 else None
-                made.append(findings.table(held[of_area == area], day, name))
-        return pa.concat_tables(made)
-
-
-def _add_up(doubts: pa.Table) -> pa.Table:
-    grouped = doubts.group_by(["rule", "number", "day"]).aggregate(
-        [("observed", "max"), ("limit", "max"), ("rows", "sum")]
-    )
-    names = [name.split("_")[0] for name in grouped.column_names]
-    return grouped.rename_columns(names)
-
-
 def ingest(
     home: Home,
     sources: Sequence[Source],
@@ -311,10 +142,10 @@ def ingest(
             raise HomeError(
                 "readings recorded later are here already; take deliveries in, in order"
             )
-        door = _Door(home, moment, progress)
+        door = Door(home, moment, progress)
         name = identity([inputs, moment])
         batches = door.batches(files.read_readings(paths, clock))
-        rows = sorting.ordered(batches, _SORTED, _SORTED.names[:6], home.scratch())
+        rows = sorting.ordered(batches, PLACED, ORDER, home.scratch())
         written, found, kept = _write_layers(home, rows, door.areas, name, moment)
         doubts = pa.concat_tables([door.doubt_table(), *found])
         if doubts.num_rows:
@@ -343,25 +174,24 @@ def _write_layers(
     written: list[dict[str, Any]] = []
     found: list[pa.Table] = []
     kept = 0
-    for (day, area), chunks in _by_day_and_area(batches):
+    for place, chunks in _by_place(batches):
+        day, area = day_and_area(place)
         at = periods.day_of_number(day)
         writer = store.LayerWriter(home, at, areas[area], name)
         layers = bool(home.layers(at, areas[area], moment))
         records = []
         for chunk in chunks:
-            encoded = chunk["meter"].combine_chunks().dictionary_encode()
-            meters = {store.meter_code(word): word for word in encoded.dictionary.to_pylist()}
-            of_word = np.array([*meters, 0], np.int64)
-            index = pc.fill_null(encoded.indices, len(meters)).to_numpy()
+            meters = store.meter_codes(chunk["meter_name"].combine_chunks())[1]
+            register, position, counts = unpack(chunk["slot"].to_numpy().astype(np.int64))
             built = delivery.build(
                 periods.count(at),
                 chunk["number"].to_numpy(),
-                of_word[index],
-                chunk["register"].to_numpy().astype(np.int64),
-                chunk["position"].to_numpy().astype(np.int64),
+                chunk["meter"].to_numpy(),
+                register,
+                position,
                 chunk["reading"].to_numpy(),
                 chunk["status"].to_numpy().astype(np.int64),
-                chunk["counts"].to_numpy(),
+                counts,
             )
             kept += built.kept
             records.append(built.found)
@@ -370,25 +200,21 @@ def _write_layers(
                 before, names = _kept_rows(home, at, areas[area], moment, np.unique(rows.number))
                 rows = delivery.merge(before, rows)
                 meters |= names
-            # Meters came in the order of their names; rows are kept in the order of their codes.
-            writer.write(rows.take(np.lexsort((rows.register, rows.meter, rows.number))), meters)
+            writer.write(rows, meters)
         written += writer.close()
         found.append(findings.table(np.concatenate(records), day, areas[area]))
     return written, found, kept
 
 
-def _by_day_and_area(
-    batches: Iterator[pa.RecordBatch],
-) -> Iterator[tuple[tuple[int, int], Iterator[pa.Table]]]:
+def _by_place(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterator[pa.Table]]]:
     """Cut ordered readings by day and area, in chunks that hold whole points."""
     waiting: pa.Table | None = None
     source = iter(batches)
 
-    def chunks(key: tuple[int, int]) -> Iterator[pa.Table]:
+    def chunks(place: int) -> Iterator[pa.Table]:
         nonlocal waiting
         while waiting is not None:
-            day, area = waiting["day"].to_numpy(), waiting["area"].to_numpy()
-            mine = int(np.argmin(np.append((day == key[0]) & (area == key[1]), False)))
+            mine = int(np.searchsorted(waiting["place"].to_numpy(), place, "right"))
             rest = waiting.slice(mine)
             following = next(source, None) if not rest.num_rows else None
             whole = mine
@@ -406,8 +232,8 @@ def _by_day_and_area(
     first = next(source, None)
     waiting = None if first is None else pa.Table.from_batches([first])
     while waiting is not None and waiting.num_rows:
-        key = (int(waiting["day"][0].as_py()), int(waiting["area"][0].as_py()))
-        yield key, chunks(key)
+        place = int(waiting["place"][0].as_py())
+        yield place, chunks(place)
 
 
 def _kept_rows(

@@ -147,7 +147,7 @@ def build(
     position: Int64s,
     reading: Int64s,
     status: Int64s,
-    counts: Bools,
+    counts: Int64s,
 ) -> Built:
     """Build the day rows of one area and day from its readings.
 
@@ -169,7 +169,7 @@ def build(
     first = np.nonzero(cells)[0]
     times = np.diff(np.append(first, len(cells)))
     conflict = np.minimum.reduceat(reading, first) != np.maximum.reduceat(reading, first)
-    counted = np.add.reduceat(counts.astype(np.int64), first)
+    counted = np.add.reduceat(counts, first)
     bits = np.bitwise_or.reduceat(status, first)
 
     rows = np.nonzero(starts)[0]
