@@ -8,7 +8,7 @@ are compiled once per machine. All is integer arithmetic: no result depends on o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -428,27 +428,3 @@ def runs_of(mask: Bools) -> tuple[Int64s, Int64s, Int64s]:
     row, first = np.nonzero(change == 1)
     last = np.nonzero(change == -1)[1] - 1
     return row, first, last
-
-
-class Lanes(NamedTuple):
-    """The rows of a block by point, meter and direction: what counts the same energy.
-
-    `rows` is (lanes, 3): the row of the total register, of tariff 1 and of tariff 2; -1: none.
-    """
-
-    first: Int64s
-    direction: Int64s
-    rows: Int64s
-
-
-def lanes_of(point: Int64s, meter: Int64s, register: Int64s) -> Lanes:
-    """Find the lanes of rows that are sorted by point, meter and register."""
-    direction, part = register // 3, register % 3
-    starts = np.ones(len(point), bool)
-    starts[1:] = (
-        (point[1:] != point[:-1]) | (meter[1:] != meter[:-1]) | (direction[1:] != direction[:-1])
-    )
-    first = np.nonzero(starts)[0]
-    rows = np.full((len(first), 3), -1, np.int64)
-    rows[np.cumsum(starts) - 1, part] = np.arange(len(point))
-    return Lanes(first, direction[first], rows)

@@ -36,6 +36,7 @@ from kwartier.arrays import (
     Rows,
     Series,
     Volumes,
+    lanes_of,
 )
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
@@ -165,7 +166,7 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
     usable[usable] = points.state[point[usable]] == MEASURABLE
     rows, point = rows.take(usable), point[usable]
     reading = rows.reading.astype(np.int64)
-    lanes = kernels.lanes_of(point, rows.meter, rows.register)
+    lanes = lanes_of(point, rows.meter, rows.register)
     accepted, found = validation.accept(
         rows.number,
         rows.meter,

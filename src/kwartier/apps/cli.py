@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -130,29 +130,10 @@ def _tell(error: Exception) -> int | None:
     return None
 
 
-@contextmanager
-def progress(what: str, unit: str) -> Iterator[Progress]:
-    """Show a progress bar on the error stream while something long is done."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+def _progress(what: str, unit: str) -> AbstractContextManager[Progress]:
+    from kwartier.apps import screen
 
-    bar = Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(),
-        TextColumn("{task.fields[shown]}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )
-    with bar:
-        task = bar.add_task(what, total=None, shown="")
-
-        def show(done: int, total: int | None) -> None:
-            of = f" of {total:,}" if total else ""
-            bar.update(task, completed=done, total=total, shown=f"{done:,}{of} {unit}")
-
-        yield show
-        finished = bar.tasks[0].completed
-        bar.update(task, completed=finished or 1, total=finished or 1)
+    return screen.progress(what, unit)
 
 
 def _days(day: date, to: date | None) -> list[date]:
@@ -206,7 +187,7 @@ def ingest(
     as_json: JsonOption = False,
 ) -> None:
     """Take in readings, as one delivery."""
-    with _told(), progress("Taking in readings", "rows") as show:
+    with _told(), _progress("Taking in readings", "rows") as show:
         from kwartier import runs
 
         intake = runs.ingest(
@@ -238,7 +219,7 @@ def allocate(
 ) -> None:
     """Allocate market days: a run for each day and grid area."""
     days = _days(day, to)
-    with _told(), progress("Allocating", "blocks") as show:
+    with _told(), _progress("Allocating", "blocks") as show:
         from kwartier import runs
 
         made = runs.allocate(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from kwartier import codes, periods, runs
 from kwartier.adapters.store import Home
-from kwartier.apps import cli, report, screen
+from kwartier.apps import report, screen
 from kwartier.simulation import Zonnedael, read_zonnedael, simulate
 
 # Five days around the change to summer time: the Sunday has 92 quarters.
@@ -35,15 +35,15 @@ def _empty(out: Path) -> tuple[Path, Home]:
 def simulated(out: Path, points: int) -> None:
     """Allocate a simulated grid area and hold the result against its true volumes."""
     folder, home = _empty(out)
-    with cli.progress("Simulating", "points") as show:
+    with screen.progress("Simulating", "points") as show:
         simulation = simulate(points, DAYS)
         register, *readings = simulation.write(folder)
         show(points, points)
     runs.take_register(home, [register], recorded_at=_morning_after(DAYS[0] - timedelta(days=2)))
     for day, file in zip(DAYS, readings, strict=True):
-        with cli.progress(f"Taking in {day}", "rows") as show:
+        with screen.progress(f"Taking in {day}", "rows") as show:
             runs.ingest(home, [file], recorded_at=_morning_after(day), progress=show)
-    with cli.progress("Allocating", "blocks") as show:
+    with screen.progress("Allocating", "blocks") as show:
         runs.allocate(home, DAYS, known_at=_morning_after(DAYS[-1]), progress=show)
 
     allocation, coverage, findings = _results(home, DAYS)
@@ -70,7 +70,7 @@ def simulated(out: Path, points: int) -> None:
 def of_zonnedael(out: Path, source: Path) -> None:
     """Allocate the real households of 2013 and hold the result against the source's sums."""
     folder, home = _empty(out)
-    with cli.progress("Reading the households", "files") as show:
+    with screen.progress("Reading the households", "files") as show:
         households = read_zonnedael(source)
         register, *readings = households.write(folder)
         show(len(readings), len(readings))
@@ -78,9 +78,9 @@ def of_zonnedael(out: Path, source: Path) -> None:
     runs.take_register(home, [register], recorded_at=_morning_after(days[0] - timedelta(days=2)))
     for month, file in enumerate(readings, start=1):
         last = date(2013 + month // 12, month % 12 + 1, 1) - timedelta(days=1)
-        with cli.progress(f"Taking in {last:%B}", "rows") as show:
+        with screen.progress(f"Taking in {last:%B}", "rows") as show:
             runs.ingest(home, [file], recorded_at=_morning_after(last), progress=show)
-    with cli.progress("Allocating", "blocks") as show:
+    with screen.progress("Allocating", "blocks") as show:
         runs.allocate(home, days, known_at=_morning_after(days[-1]), progress=show)
 
     allocation, coverage, findings = _results(home, days)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,9 +12,12 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 
 from kwartier import codes
+from kwartier.runs import Progress
 
 # What each table is summed by on a screen, and what is summed.
 _SUMMED = {
@@ -82,3 +87,25 @@ def export(rows: pa.Table, out: Path) -> None:
         moments = pc.strftime(rows["period_start"], format="%Y-%m-%dT%H:%M:%SZ")
         rows = rows.set_column(names.index("period_start"), "period_start", moments)
     pa_csv.write_csv(rows, out, pa_csv.WriteOptions(quoting_style="none"))
+
+
+@contextmanager
+def progress(what: str, unit: str) -> Iterator[Progress]:
+    """Show a progress bar on the error stream while something long is done."""
+    bar = Bars(
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        TextColumn("{task.fields[shown]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+    with bar:
+        task = bar.add_task(what, total=None, shown="")
+
+        def show(done: int, total: int | None) -> None:
+            of = f" of {total:,}" if total else ""
+            bar.update(task, completed=done, total=total, shown=f"{done:,}{of} {unit}")
+
+        yield show
+        finished = bar.tasks[0].completed
+        bar.update(task, completed=finished or 1, total=finished or 1)

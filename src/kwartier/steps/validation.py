@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from kwartier import codes, findings, kernels
-from kwartier.arrays import NOT_READ, Bools, Int64s
+from kwartier.arrays import NOT_READ, Bools, Int64s, Lanes
 from kwartier.findings import Records
-from kwartier.kernels import Lanes
 from kwartier.parameters import Parameters
 
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from kwartier import findings, kernels
-from kwartier.arrays import NOT_READ, Counters, Int64s, Series
+from kwartier.arrays import NOT_READ, Counters, Int64s, Lanes, Series
 from kwartier.findings import Records
-from kwartier.kernels import Lanes
 
 
 def combine(point: Int64s, meter: Int64s, accepted: Int64s, lanes: Lanes) -> Counters:
