@@ -27,8 +27,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from kwartier import codes, parameters, periods, runs
-from kwartier.adapters import store
 from kwartier.adapters.store import Home
+from kwartier.adapters.store import day_rows as kept_rows
 from kwartier.arrays import NOT_READ, Rows
 from kwartier.simulation import day_rows, many, register_rows
 from kwartier.simulation.points import GRID_AREAS
@@ -49,7 +49,7 @@ _LONG = pa.schema(
 def place(folder: Path, points: int, seed: int, doubtful: float) -> Path:
     """Name the folder of a day; code that lays out files otherwise makes another folder."""
     made_by = (
-        b"".join(Path(str(m.__file__)).read_bytes() for m in (store, many))
+        b"".join(Path(str(m.__file__)).read_bytes() for m in (kept_rows, many))
         + Path(__file__).read_bytes()
     )
     code = hashlib.sha256(made_by).hexdigest()[:8]
@@ -93,7 +93,7 @@ def _register(at: Path, points: int, seed: int) -> None:
 def _readings(at: Path, points: int, seed: int, doubtful: float) -> int:
     """Write the day rows into the home and the long rows beside it; count the readings."""
     home, area = Home(at / "home"), codes.ean(GRID_AREAS[0])
-    layers = store.LayerWriter(home, DAY, area, "benchmark")
+    layers = home.layer_writer(DAY, area, "benchmark")
     count = 0
     with pq.ParquetWriter(at / "readings.parquet", _LONG, compression="zstd") as long:
         for chunk in day_rows(points, DAY, seed, doubtful):

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kwartier import Home, allocate, codes, ingest, parameters, result, take_register
-from kwartier.adapters import store
+from kwartier.adapters.store import day_rows
 from kwartier.steps import profiles
 from tests import fleets, oracle
 
@@ -123,7 +123,7 @@ def coverage_of(table: pa.Table) -> dict[tuple, tuple[int, int, int]]:
 
 def compare(fleet: fleets.Fleet, folder: Path, rows: int, threads: int, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "ROW_GROUP", rows)
+        patch.setattr(day_rows, "ROW_GROUP", rows)
         home = kept_home(folder, fleet, random.Random(seed))
     known_at = max(recorded_at for recorded_at, _ in fleet.deliveries)
     book = oracle.Book(fleet.register_rows, fleet.deliveries, real_parameters(fleet), known_at)

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kwartier import Home, HomeError, allocate, ingest, result, simulate, take_register
-from kwartier.adapters import sorting, store
+from kwartier.adapters import sorting
+from kwartier.adapters.store import day_rows
 from tests import homes, market
 from tests.market import DAY, ONE_DAY, OTHER, POINT, REGISTERED, Market, flat, point, read
 
@@ -381,7 +382,7 @@ def test_threads_and_row_groups_change_no_byte(
     home = _taken_in(fleet, tmp_path / "usual")
     expected = _tables(home, allocate(home, fleet.days, known_at=known_at, threads=1))
     assert len(expected) == 2 * 2 * 3
-    monkeypatch.setattr(store, "ROW_GROUP", 16)
+    monkeypatch.setattr(day_rows, "ROW_GROUP", 16)
     small = _taken_in(fleet, tmp_path / "small")
     areas = small.days()[DAY.isoformat()]
     assert sum(len(small.blocks(DAY, area)) for area in areas) > 10

@@ -177,7 +177,7 @@ def _write_layers(
     for place, chunks in _by_place(batches):
         day, area = day_and_area(place)
         at = periods.day_of_number(day)
-        writer = store.LayerWriter(home, at, areas[area], name)
+        writer = home.layer_writer(at, areas[area], name)
         layers = bool(home.layers(at, areas[area], moment))
         records = []
         for chunk in chunks:

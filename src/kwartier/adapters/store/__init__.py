@@ -1,0 +1,16 @@
+"""The home: where everything that kwartier keeps is kept."""
+
+from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, meter_codes
+from kwartier.adapters.store.home import Home
+from kwartier.adapters.store.writing import HomeError, read_table, sha256
+
+__all__ = [
+    "Block",
+    "Home",
+    "HomeError",
+    "Layer",
+    "LayerWriter",
+    "meter_codes",
+    "read_table",
+    "sha256",
+]

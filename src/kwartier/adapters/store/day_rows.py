@@ -1,0 +1,233 @@
+"""Day rows as they are kept: layers of Parquet, read block by block, written point by point."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kwartier import codes
+from kwartier.adapters.store.writing import Writer, reading
+from kwartier.arrays import NOT_READ, Int64s, Rows
+
+ROW_GROUP = 16_384
+_LARGEST = np.iinfo(np.int32).max
+_REGISTER = pa.field("register", pa.string(), nullable=False)
+_POINT = pa.field("accounting_point", pa.int64(), nullable=False)
+_METER = pa.field("meter", pa.string())
+# Readings without holes decode fastest as 32-bit whole numbers that cannot be null.
+_WHOLE = pa.field("reading_wh", pa.list_(pa.field("element", pa.int32(), nullable=False)), False)
+_HOLED = pa.field("reading_wh", pa.list_(pa.int64()), nullable=False)
+_STATUS = pa.field("status", pa.list_(pa.field("element", pa.int32(), nullable=False)))
+# Chosen by measuring decode time and size (docs/decisions.md §14).
+LAYOUT: dict[str, Any] = {
+    "compression": "lz4",
+    "use_dictionary": ["register"],
+    "column_encoding": {
+        "accounting_point": "DELTA_BINARY_PACKED",
+        "reading_wh.list.element": "BYTE_STREAM_SPLIT",
+    },
+    "write_statistics": ["accounting_point"],
+}
+
+
+def partition(day: date, grid_area: str) -> str:
+    return f"market_day={day.isoformat()}/grid_area={grid_area}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The day rows that one delivery holds of a grid area and market day, in one file."""
+
+    path: Path
+    complete: bool
+    order: int
+    sha256: str
+
+    @cached_property
+    def metadata(self) -> pq.FileMetaData:
+        """The footer of the file."""
+        with reading(self.path):
+            return pq.read_metadata(self.path)
+
+    def numbers(self) -> Int64s:
+        """The points it holds, each once."""
+        with reading(self.path):
+            column = pq.ParquetFile(self.path, metadata=self.metadata).read(["accounting_point"])
+        return np.unique(column["accounting_point"].to_numpy())
+
+
+@dataclass(frozen=True)
+class Block:
+    """A row group of a layer, less the points that a later delivery holds.
+
+    `only` restricts it to some points; both are sorted.
+    """
+
+    layer: Layer
+    row_group: int
+    hidden: Int64s | None = None
+    only: Int64s | None = None
+
+    def range(self) -> tuple[int, int]:
+        """The lowest and the highest point in it."""
+        statistics = self.layer.metadata.row_group(self.row_group).column(0).statistics
+        return statistics.min, statistics.max
+
+    def read(self) -> Rows:
+        """Read the rows, sorted by point, meter and register."""
+        return self.read_named()[0]
+
+    def read_named(self) -> tuple[Rows, dict[int, str]]:
+        """Read the rows, and the name of each meter code among them."""
+        with reading(self.layer.path):
+            file = pq.ParquetFile(
+                self.layer.path, metadata=self.layer.metadata, read_dictionary=["register"]
+            )
+            table = file.read_row_group(self.row_group, use_threads=False)
+        number = table["accounting_point"].to_numpy()
+        keep = None
+        for points, inside in ((self.hidden, False), (self.only, True)):
+            if points is not None:
+                at = np.minimum(np.searchsorted(points, number), max(len(points) - 1, 0))
+                held = points[at] == number if len(points) else np.zeros(len(number), bool)
+                keep = (held == inside) if keep is None else keep & (held == inside)
+        if keep is not None and not keep.all():
+            table = table.filter(pa.array(keep))
+            number = number[keep]
+        register = table["register"].combine_chunks()
+        index = np.array(
+            [codes.REGISTER_INDEX[obis] for obis in register.dictionary.to_pylist()], np.int64
+        )
+        meter, names = meter_codes(table["meter"].combine_chunks())
+        rows = Rows(
+            number=number,
+            register=index[register.indices.to_numpy()] if len(number) else index[:0],
+            meter=meter,
+            reading=_matrix(table["reading_wh"]),
+            status=_matrix(table["status"]) if "status" in table.column_names else None,
+            complete=self.layer.complete,
+        )
+        return rows, names
+
+
+def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.signedinteger]:
+    lists = column.combine_chunks()
+    values = lists.flatten()
+    if values.null_count:
+        values = values.fill_null(pa.scalar(int(NOT_READ), values.type))
+    return values.to_numpy().reshape(len(lists), -1) if len(lists) else np.empty((0, 1), np.int64)
+
+
+def meter_code(name: str) -> int:
+    """Give the number that stands for a meter's name inside a run; 0 stands for no name."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True) or 1
+
+
+def meter_codes(name: pa.Array) -> tuple[Int64s, dict[int, str]]:
+    """Give the code of each meter's name, and the name of each code."""
+    if name.null_count == len(name):
+        return np.zeros(len(name), np.int64), {}
+    encoded = name.dictionary_encode()
+    names = {meter_code(word): word for word in encoded.dictionary.to_pylist()}
+    of_word = np.array([*names, 0], np.int64)
+    return of_word[encoded.indices.fill_null(len(names)).to_numpy()], names
+
+
+class LayerWriter:
+    """Writes the day rows of one delivery, area and day, points in rising order.
+
+    Points of which every row is whole go to the complete file, all others to the partial one.
+    """
+
+    def __init__(self, root: Path, day: date, grid_area: str, delivery: str) -> None:
+        self._root = root
+        self._folder = root / "readings" / partition(day, grid_area)
+        self._delivery = delivery
+        self._writers: dict[bool, Writer] = {}
+        self._waiting: dict[bool, list[tuple[Rows, dict[int, str]]]] = {True: [], False: []}
+
+    def write(self, rows: Rows, meters: Mapping[int, str]) -> None:
+        """Write rows, sorted by point, meter and register; a point's rows come in one call."""
+        whole = ((rows.reading >= 0) & (rows.reading <= _LARGEST)).all(axis=1)
+        if rows.status is not None:
+            whole &= (rows.status == 0).all(axis=1)
+        starts = np.ones(len(rows.number), bool)
+        starts[1:] = rows.number[1:] != rows.number[:-1]
+        first = np.nonzero(starts)[0]
+        if len(first):
+            whole = np.logical_and.reduceat(whole, first)
+            lowest = np.minimum.reduceat(rows.meter, first)
+            whole &= lowest == np.maximum.reduceat(rows.meter, first)
+            whole = np.repeat(whole, np.diff(np.append(first, len(rows.number))))
+        for complete in (True, False):
+            part = rows.take(whole == complete)
+            if len(part.number):
+                self._waiting[complete].append((part, dict(meters)))
+                self._flush(complete, ROW_GROUP)
+
+    def _flush(self, complete: bool, least: int) -> None:
+        """Write what waits in row groups of whole points; less than `least` rows go on waiting."""
+        if sum(len(part.number) for part, _ in self._waiting[complete]) < least:
+            return
+        (rows, names), *more = self._waiting[complete]
+        for part, named in more:
+            rows = rows.followed_by(part)
+            names |= named
+        ends = np.append(np.nonzero(rows.number[1:] != rows.number[:-1])[0] + 1, len(rows.number))
+        at = 0
+        while len(rows.number) - at >= least and at < len(rows.number):
+            fitting = np.searchsorted(ends, at + ROW_GROUP, "right") - 1
+            end = int(ends[max(fitting, np.searchsorted(ends, at, "right"))])
+            self._write(complete, rows.take(np.arange(at, end)), names)
+            at = end
+        rest = rows.take(np.arange(at, len(rows.number)))
+        self._waiting[complete] = [(rest, names)] if len(rest.number) else []
+
+    def _write(self, complete: bool, rows: Rows, names: Mapping[int, str]) -> None:
+        size = rows.reading.size
+        offsets = pa.array(np.arange(0, size + 1, rows.reading.shape[1], dtype=np.int32))
+        columns = {
+            _POINT: pa.array(rows.number),
+            _REGISTER: pa.array(codes.REGISTERS).take(pa.array(rows.register)),
+            _METER: pa.array([names.get(code) for code in rows.meter.tolist()], pa.string())
+            if names
+            else pa.nulls(len(rows.number), pa.string()),
+        }
+        readings = rows.reading.reshape(-1)
+        if complete:
+            values = pa.array(readings.astype(np.int32))
+            columns[_WHOLE] = pa.ListArray.from_arrays(offsets, values, type=_WHOLE.type)
+        else:
+            values = pa.array(readings, mask=readings == NOT_READ)
+            columns[_HOLED] = pa.ListArray.from_arrays(offsets, values)
+            status = pa.array(rows.bits().reshape(-1).astype(np.int32))
+            columns[_STATUS] = pa.ListArray.from_arrays(offsets, status, type=_STATUS.type)
+        table = pa.table(list(columns.values()), schema=pa.schema(list(columns)))
+        if complete not in self._writers:
+            name = "complete" if complete else "partial"
+            path = self._folder / f"{name}-{self._delivery}.parquet"
+            self._writers[complete] = Writer(self._root, path, table.schema, **LAYOUT)
+        self._writers[complete].write(table)
+
+    def close(self) -> list[dict[str, Any]]:
+        """Finish the files and give what a manifest says of them."""
+        entries = []
+        for complete in (True, False):
+            self._flush(complete, 1)
+            writer = self._writers.get(complete)
+            if writer:
+                with writer:
+                    pass
+                entries.append(writer.entry())
+        return entries

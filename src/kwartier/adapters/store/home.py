@@ -1,0 +1,257 @@
+"""The home: where the register, readings and results are kept.
+
+    register/ID.parquet                                      rows of the register, as taken in
+    readings/market_day=D/grid_area=A/complete-ID.parquet    day rows without holes
+    readings/market_day=D/grid_area=A/partial-ID.parquet     day rows with holes or meter status
+    doubts/ID.parquet                                        findings made when taking in
+    deliveries/N-ID.json                                     the manifest that makes them exist
+    results/market_day=D/grid_area=A/run=ID/                 tables and manifest of a run
+
+Every file is written under another name, synced and renamed; a delivery exists from the moment its
+manifest is renamed into place, and a run from the moment its folder is. What a killed process left
+is not named by any manifest and is swept away by the next one that writes. A later delivery does
+not change files: it holds, whole, the rows of every point that it changes, so the newest delivery
+that holds a point counts, and an older one still answers what was known before.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
+from kwartier.adapters.store.writing import (
+    UNFINISHED,
+    HomeError,
+    Writer,
+    read_json,
+    read_table,
+    sync,
+    write_json,
+)
+from kwartier.arrays import Int64s
+
+
+class Home:
+    """A directory with everything that kwartier keeps.
+
+    Parameters
+    ----------
+    root : made when it does not exist and `create` is given.
+
+    Raises
+    ------
+    HomeError : no such home.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, create: bool = False) -> None:
+        self.root = Path(root)
+        self._manifests: dict[str, dict[str, Any]] = {}
+        self._files: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
+        if create:
+            self.root.mkdir(parents=True, exist_ok=True)
+        if not self.root.is_dir():
+            raise HomeError(f"no home at {self.root}; 'kwartier register FILE' makes one")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only one who takes something in, and sweep what a killed process left."""
+        with (self.root / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise HomeError(
+                    f"another kwartier is writing in {self.root}; wait for it"
+                ) from None
+            self._sweep()
+            try:
+                yield
+            finally:  # it may hold values that may not be kept
+                self._clear_scratch()
+
+    def _sweep(self) -> None:
+        named = {self.root / f["path"] for d in self.deliveries() for f in d["files"]}
+        for part in ("register", "readings", "doubts"):
+            for path in sorted((self.root / part).rglob("*")):
+                if path.is_file() and path not in named:
+                    path.unlink()
+        for path in sorted((self.root / "deliveries").glob("*" + UNFINISHED)):
+            path.unlink()
+        self._clear_scratch()
+
+    def _clear_scratch(self) -> None:
+        shutil.rmtree(self.root / "tmp", ignore_errors=True)
+
+    def parameters_text(self) -> str | None:
+        """Give the home's own parameters.yaml, where there is one."""
+        path = self.root / "parameters.yaml"
+        return path.read_text("utf-8") if path.is_file() else None
+
+    def scratch(self) -> Path:
+        """Give a folder for what is too large for memory; swept away afterwards."""
+        path = self.root / "tmp"
+        path.mkdir(exist_ok=True)
+        return path
+
+    # -- what was taken in
+
+    def deliveries(self, known_at: int | None = None) -> list[dict[str, Any]]:
+        """List the manifests of what was taken in, as known at a moment [s UTC], in order."""
+        for path in sorted((self.root / "deliveries").glob("*.json")):
+            if path.name not in self._manifests:  # a manifest never changes
+                manifest = read_json(path)
+                self._manifests[path.name] = manifest
+                for file in manifest["files"]:
+                    place = str(Path(file["path"]).parent)
+                    self._files.setdefault(place, []).append((manifest, file))
+        found = [self._manifests[name] for name in sorted(self._manifests)]
+        return [d for d in found if known_at is None or d["recorded_at"] <= known_at]
+
+    def add(self, table: pa.Table, path: Path, **options: Any) -> dict[str, Any]:
+        """Write a table to a path of the home; it exists once a manifest names it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with Writer(self.root, path, table.schema, **options) as writer:
+            writer.write(table)
+        return writer.entry()
+
+    def deliver(self, kind: str, recorded_at: int, **manifest: Any) -> dict[str, Any]:
+        """Make a delivery exist: write its manifest."""
+        number = len(self.deliveries()) + 1
+        entry = {"number": number, "kind": kind, "recorded_at": recorded_at, **manifest}
+        write_json(self.root / "deliveries" / f"{number:08d}-{manifest['id']}.json", entry)
+        return entry
+
+    def table_of(self, part: str, known_at: int | None = None) -> list[pa.Table]:
+        """Read the tables of one part, register or doubts, in order of delivery."""
+        return [
+            read_table(self.root / f["path"], words_as_codes=part == "register")
+            for d in self.deliveries(known_at)
+            for f in d["files"]
+            if f["path"].startswith(part + "/")
+        ]
+
+    def layer_writer(self, day: date, grid_area: str, delivery: str) -> LayerWriter:
+        """Begin to write the day rows that a delivery brings of an area and day."""
+        return LayerWriter(self.root, day, grid_area, delivery)
+
+    def layers(self, day: date, grid_area: str, known_at: int | None = None) -> list[Layer]:
+        """List the layers of day rows of an area and day, the newest delivery first."""
+        self.deliveries()
+        place = f"readings/{partition(day, grid_area)}"
+        return [
+            Layer(
+                self.root / file["path"],
+                Path(file["path"]).name.startswith("complete"),
+                delivery["number"],
+                file["sha256"],
+            )
+            for delivery, file in reversed(self._files.get(place, []))
+            if known_at is None or delivery["recorded_at"] <= known_at
+        ]
+
+    def blocks(
+        self,
+        day: date,
+        grid_area: str,
+        known_at: int | None = None,
+        only: Int64s | None = None,
+    ) -> list[Block]:
+        """List the blocks of an area and day as known at a moment; each point is in one block."""
+        layers = self.layers(day, grid_area, known_at)
+        several = len({layer.order for layer in layers}) > 1
+        hidden: Int64s | None = None
+        blocks = []
+        for order in sorted({layer.order for layer in layers}, reverse=True):
+            mine = [layer for layer in layers if layer.order == order]
+            for layer in mine:
+                for group in range(layer.metadata.num_row_groups):
+                    block = Block(layer, group, hidden, only)
+                    if only is not None:
+                        first, last = block.range()
+                        if np.searchsorted(only, first) == np.searchsorted(only, last, "right"):
+                            continue
+                    blocks.append(block)
+            if several:
+                held = [layer.numbers() for layer in mine]
+                hidden = np.unique(np.concatenate([*held, *([] if hidden is None else [hidden])]))
+        return blocks
+
+    # -- what was made
+
+    def _runs(self, day: date, grid_area: str) -> Path:
+        return self.root / "results" / partition(day, grid_area)
+
+    def write_run(
+        self,
+        day: date,
+        grid_area: str,
+        run: str,
+        tables: Mapping[str, pa.Table],
+        manifest: Mapping[str, Any],
+    ) -> None:
+        """Write the tables of a run and its manifest; it exists when its folder has its name."""
+        folder = self._runs(day, grid_area)
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob("*" + UNFINISHED):
+            if _abandoned(left):
+                shutil.rmtree(left, ignore_errors=True)
+        unfinished = folder / f"run={run}-{os.getpid()}{UNFINISHED}"
+        unfinished.mkdir()
+        with (unfinished / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            entries = []
+            for name, table in tables.items():
+                entry = self.add(table, unfinished / f"{name}.parquet")
+                entries.append({**entry, "path": f"{name}.parquet"})
+            latest = self.latest_run(day, grid_area)
+            order = 1 + (latest[1]["order"] if latest else 0)
+            content = {**manifest, "run": run, "order": order, "files": entries}
+            write_json(unfinished / "manifest.json", content)
+            (unfinished / "lock").unlink()
+            finished = folder / f"run={run}"
+            if finished.exists():  # the same inputs gave the same bytes; only the order is newer
+                os.replace(unfinished / "manifest.json", finished / "manifest.json")
+                sync(finished)
+                shutil.rmtree(unfinished)
+            else:
+                os.replace(unfinished, finished)
+        sync(folder)
+
+    def latest_run(self, day: date, grid_area: str) -> tuple[Path, dict[str, Any]] | None:
+        """Find the folder and manifest of the run of an area and day that was made last."""
+        runs = [
+            (path.parent, read_json(path))
+            for path in self._runs(day, grid_area).glob("run=*/manifest.json")
+            if not path.parent.name.endswith(UNFINISHED)
+        ]
+        return max(runs, key=lambda run: (run[1]["order"], run[1]["run"]), default=None)
+
+    def days(self) -> dict[str, list[str]]:
+        """List the grid areas with readings of each market day, ISO."""
+        found: dict[str, set[str]] = {}
+        for delivery in self.deliveries():
+            for file in delivery["files"]:
+                parts = file["path"].split("/")
+                if parts[0] == "readings":
+                    day, area = (part.split("=")[1] for part in parts[1:3])
+                    found.setdefault(day, set()).add(area)
+        return {day: sorted(found[day]) for day in sorted(found)}
+
+
+def _abandoned(unfinished: Path) -> bool:
+    """Tell whether the process that made an unfinished run is gone: nobody holds its lock."""
+    try:
+        with (unfinished / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
