@@ -38,10 +38,11 @@ def _longest_zero_run(volume: Any, other: Any, use_other: bool) -> int:
 @_compiled
 def _steps(reading: Any, row: int, volume: Any) -> Any:
     """Write the steps between readings that follow each other; give the lowest and the highest."""
-    lowest = np.int64(reading[row, 1]) - np.int64(reading[row, 0])
+    start, end = reading[row, :-1], reading[row, 1:]
+    lowest = np.int64(end[0]) - np.int64(start[0])
     highest = lowest
     for t in range(volume.size):
-        step = np.int64(reading[row, t + 1]) - np.int64(reading[row, t])
+        step = np.int64(end[t]) - np.int64(start[t])
         volume[t] = step
         lowest = min(lowest, step)
         highest = max(highest, step)
@@ -91,6 +92,8 @@ def first_visit(
     volume = np.zeros((2, periods), np.int64)
     spare = np.zeros(periods, np.int64)
     at = np.zeros(6, np.int64)
+    floor = np.zeros(2, np.int64)
+    has = np.zeros(2, np.bool_)
     filled = 0
     index = 0
     row = 0
@@ -98,7 +101,13 @@ def first_visit(
         last = row
         while last + 1 < number.size and number[last + 1] == number[row]:
             last += 1
-        index += np.searchsorted(points[index:], number[row])
+        # Most points of the area have rows, so the next one is near.
+        near = 0
+        while near < 8 and index < points.size and points[index] < number[row]:
+            index += 1
+            near += 1
+        if near == 8:
+            index += np.searchsorted(points[index:], number[row])
         if index < points.size and points[index] == number[row] and cell[index] >= 0:
             seen[index] = True
             at[:] = -1
@@ -106,8 +115,8 @@ def first_visit(
                 at[register[r]] = r
             good = plain[index]
             top = 0
-            floor = np.zeros(2, np.int64)
-            has = np.zeros(2, np.bool_)
+            floor[:] = 0
+            has[:] = False
             for d in range(2):
                 total, one, two = at[3 * d], at[3 * d + 1], at[3 * d + 2]
                 if total < 0 and one < 0 and two < 0:
@@ -153,8 +162,9 @@ def first_visit(
                     if has[d]:
                         full_points[cell[index], d] += 1
                         full_annual[cell[index], d] += annual[index, d]
+                        sums, measured = full_volume[cell[index], d], volume[d]
                         for t in range(periods):
-                            full_volume[cell[index], d, t] += volume[d, t]
+                            sums[t] += measured[t]
             else:
                 for r in range(row, last + 1):
                     doubtful[filled] = r

@@ -121,8 +121,9 @@ class Block:
 
 
 def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.signedinteger]:
-    lists = column.combine_chunks()
-    values = lists.flatten()
+    lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    first, last = (lists.offsets[i].as_py() for i in (0, -1))
+    values = lists.values.slice(first, last - first)  # no list is null, so nothing is copied
     if values.null_count:
         values = values.fill_null(pa.scalar(int(NOT_READ), values.type))
     return values.to_numpy().reshape(len(lists), -1) if len(lists) else np.empty((0, 1), np.int64)
