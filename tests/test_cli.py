@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from kwartier import Home, codes, ingest
+from kwartier import Home, codes, findings, ingest
 from kwartier.apps.cli import app
 from tests import homes, market
 from tests.market import DAY, ONE_DAY, OTHER, POINT, Market, but, ean, flat, point, read
@@ -120,8 +120,8 @@ def test_the_main_job_on_the_command_line(files: Path, tmp_path: Path) -> None:
     assert told.code == DONE
     assert told.out.splitlines() == [
         "478 readings in, 284 kept",
-        "          97 not kept: not_eligible",
-        "          97 not kept: unknown_point",
+        f"          97 not kept: not_eligible ({findings.RULES['not_eligible'].meaning})",
+        f"          97 not kept: unknown_point ({findings.RULES['unknown_point'].meaning})",
         "market days 2026-01-13 to 2026-01-15",
     ]
     told = tell("allocate", "--day", f"{DAY}", "--home", root)
@@ -181,6 +181,8 @@ def test_json_is_json(home: Path, files: Path, tmp_path: Path) -> None:
     assert rows[0]["market_day"] == f"{DAY}"
     assert rows[0]["period_start"] == "2026-01-13T23:00:00+00:00"
     assert all(isinstance(row["volume_wh"], int) for row in rows)
+    found = _json("show", "findings", "--day", f"{DAY}", "--home", home, "--json")
+    assert f"{LOW:018}" in {row["accounting_point"] for row in found}, "text: no float holds it"
     for table in ("findings", "coverage"):
         assert _json("show", table, "--day", f"{DAY}", "--home", home, "--json")
 
@@ -367,6 +369,65 @@ def test_own_parameters_that_are_wrong_are_told(empty: Path, files: Path) -> Non
     assert "no_such_parameter" in told.err
 
 
+def test_no_number_is_cut_off_on_a_narrow_screen(home: Path) -> None:
+    for table in ("allocation", "coverage", "findings"):
+        words = ["show", table, "--day", f"{DAY}", "--home", home]
+        wide, narrow = (tell(*words, env={"COLUMNS": columns}).out for columns in ("200", "40"))
+        assert narrow.split() == wide.split()
+        assert "…" not in narrow
+
+
+def test_what_is_wrong_in_many_rows_is_told_once(empty: Path, files: Path) -> None:
+    told = tell("ingest", files / "local.csv", "--home", empty)
+    first, *rest = told.err.strip().splitlines()
+    assert "local.csv, row 1, column read_at" in first
+    assert first.endswith("; the same in 477 more: row 2, 3, 4, 5, …")
+    assert rest == ["Refused as a whole; nothing was kept."]
+
+
+def test_a_typing_error_in_a_column_is_guessed(empty: Path, files: Path) -> None:
+    typo = empty.with_name("typo.csv")
+    text = (files / "day.csv").read_text("utf-8")
+    typo.write_text(text.replace("read_at", "readat", 1), "utf-8")
+    told = tell("ingest", typo, "--home", empty)
+    assert told.code == REFUSED
+    assert "found unknown column; meant read_at?" in told.err
+
+
+def test_a_file_at_the_wrong_door_is_shown_the_other(empty: Path, files: Path) -> None:
+    told = tell("ingest", files / "points.csv", "--home", empty)
+    assert (told.code, told.err.count("unknown column")) == (REFUSED, 1)
+    assert "'kwartier register' takes in" in told.err
+    told = tell("register", files / "day.csv", "--home", empty)
+    assert (told.code, told.err.count("unknown column")) == (REFUSED, 1)
+    assert "'kwartier ingest' takes in" in told.err
+
+
+def test_a_delivery_of_which_nothing_is_kept_says_what_to_do(empty: Path, files: Path) -> None:
+    told = tell("ingest", files / "day.csv", "--home", empty, "--recorded-at", BEFORE)
+    assert told.code == DONE
+    assert "None of them was kept. They are later than the moment of taking in" in told.err
+    told = tell(
+        "ingest", files / "next.parquet", "--home", empty, "--recorded-at", "2026-11-24T06:00:00Z"
+    )
+    assert (told.code, told.out.splitlines()[0]) == (DONE, "97 readings in, 0 kept")
+    assert "None of them was kept. A day can be settled until 130 days after it" in told.err
+    assert "kwartier ingest FILE --recorded-at MOMENT" in told.err
+    told = tell("ingest", files / "next.parquet", "--home", empty, "--recorded-at", RECORDED)
+    assert told.out.splitlines()[0] == "97 readings in, 97 kept"
+    told = tell("ingest", files / "next.parquet", "--home", empty, "--recorded-at", RECORDED)
+    assert "next.parquet: taken in before, skipped" in told.out
+    assert "a later --recorded-at changes nothing" in told.out
+
+
+def test_a_delivery_that_brings_nothing_new_is_told(empty: Path, files: Path) -> None:
+    words = ["--home", empty, "--recorded-at", RECORDED]
+    assert "nothing new" not in tell("ingest", files / "next.parquet", *words).out
+    again = empty.with_name("again.csv")
+    homes.write(read(flat(DAY + ONE_DAY), day=DAY + ONE_DAY), again)
+    assert "nothing new: these readings were here already" in tell("ingest", again, *words).out
+
+
 # ---- help, completion, version -------------------------------------------------------------------
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_has_an_example(command: str) -> None:
@@ -432,6 +493,9 @@ def test_a_pipe_that_closes_is_no_error(home: Path) -> None:
     done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert done.stdout.startswith("[{")
+    words = f"{kwartier} show allocation --day {DAY} --home {home} | true"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=False)
+    assert not done.stderr
 
 
 # ---- the demo ------------------------------------------------------------------------------------

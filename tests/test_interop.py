@@ -192,3 +192,37 @@ def test_a_result_has_the_declared_columns(home: Home) -> None:
     volume = result(home, "allocation", DAYS)["volume_wh"]
     assert pc.min(volume).as_py() >= 0
     assert volume.null_count == 0
+
+
+@pytest.mark.parametrize(
+    ("days", "says"),
+    [
+        (DAY, "expected a list of dates, not one date"),
+        ([f"{DAY}"], "expected a list of dates, not of str"),
+        ([pd.Timestamp(DAY)], "expected a list of dates, not of Timestamp"),
+    ],
+)
+def test_days_of_another_type_are_told(home: Home, days: Any, says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        allocate(home, days)
+    with pytest.raises(TypeError, match=says):
+        result(home, "allocation", days)
+
+
+def test_sources_moments_and_names_of_another_type_are_told(home: Home) -> None:
+    wrong: Any
+    for wrong in ("day.csv", Path("day.csv"), pd.DataFrame(), pa.table({})):
+        with pytest.raises(TypeError, match=r"expected a list of files and tables, not one"):
+            ingest(home, wrong)
+    for wrong in (None, 3, {"read_at": []}, pl.LazyFrame()):
+        with pytest.raises(
+            TypeError, match=f"expected a path or a table .* not {type(wrong).__name__}"
+        ):
+            take_register(home, [wrong])
+    for wrong in ("2026-01-16", DAY):
+        with pytest.raises(TypeError, match="expected a moment as a datetime"):
+            ingest(home, [], recorded_at=wrong)
+    with pytest.raises(ValueError, match="with its time zone"):
+        allocate(home, DAYS, known_at=datetime(2026, 1, 16))
+    with pytest.raises(ValueError, match="expected one of allocation, findings, coverage"):
+        result(home, "sums", DAYS)

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kwartier.runs import Intake, Progress
 
 CANNOT, REFUSED = 1, 3
-_SHOWN_PROBLEMS = 20
 
 app = typer.Typer(
     help="Allocate a day of smart-meter readings: from registers to sums per BRP and supplier.",
@@ -73,9 +72,12 @@ HomeOption = Annotated[
     Path, typer.Option("--home", envvar="KWARTIER_HOME", help="Where everything is kept.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-DayOption = Annotated[date, typer.Option("--day", parser=_day, help="Market day.", metavar="DAY")]
+DayOption = Annotated[
+    date, typer.Option("--day", parser=_day, help="Market day, as 2026-03-29.", metavar="DAY")
+]
 ToOption = Annotated[
-    date | None, typer.Option("--to", parser=_day, help="Last market day.", metavar="DAY")
+    date | None,
+    typer.Option("--to", parser=_day, help="Last market day; default --day.", metavar="DAY"),
 ]
 AreaOption = Annotated[
     str | None, typer.Option("--area", help="Only this grid area.", metavar="EAN")
@@ -85,9 +87,12 @@ RecordedOption = Annotated[
     typer.Option(
         "--recorded-at",
         parser=_moment,
-        help="When this became known; default now.",
+        help="When this became known, as 2026-03-30T06:00:00Z; default now.",
         metavar="MOMENT",
     ),
+]
+TableArgument = Annotated[
+    Table, typer.Argument(metavar="TABLE", help="allocation, findings or coverage.")
 ]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Parquet files.")]
 
@@ -97,7 +102,7 @@ def _told() -> Iterator[None]:
     """Tell what went wrong in words, never as a traceback."""
     try:
         yield
-    except (typer.Exit, typer.BadParameter):
+    except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
     except Exception as error:
         code = _tell(error)
@@ -115,10 +120,10 @@ def _tell(error: Exception) -> int | None:
     from kwartier.simulation.zonnedael import ZonnedaelError
 
     if isinstance(error, FileRefused):
-        for problem in error.problems[:_SHOWN_PROBLEMS]:
-            print(problem, file=sys.stderr)
-        if error.count > _SHOWN_PROBLEMS:
-            print(f"… and {error.count - _SHOWN_PROBLEMS} more", file=sys.stderr)
+        from kwartier.apps import screen
+
+        for line in screen.problems(error.problems, error.count):
+            print(line, file=sys.stderr)
         print("Refused as a whole; nothing was kept.", file=sys.stderr)
         return REFUSED
     if isinstance(error, HomeError | ParameterError | ZonnedaelError):
@@ -144,19 +149,56 @@ def _days(day: date, to: date | None) -> list[date]:
     return periods.between(day, to or day)
 
 
-def _tell_intake(intake: Intake, as_json: bool, what: str) -> None:
+# What to do where nothing was kept, by the rule that most rows came under.
+_WHAT_TO_DO = {
+    "too_old": "A day can be settled until {days} days after it, and these are older. To allocate "
+    "the past, say when it was known, with a MOMENT after the last reading (such as "
+    "2026-03-30T06:00:00Z):\n"
+    "  kwartier register FILE --recorded-at MOMENT\n"
+    "  kwartier ingest FILE --recorded-at MOMENT",
+    "in_future": "They are later than the moment of taking in: look at their dates and offsets, "
+    "and at --recorded-at.",
+    "unknown_point": "Take in a register that has their points ('kwartier register FILE'), and "
+    "then the same file again.",
+    "not_eligible": "The register says that their points may not be read on these days. If that is "
+    "wrong, take in a register that says otherwise, and then the same file again.",
+    "off_quarter": "Readings count on the quarter-hour; look at their minutes and seconds.",
+}
+
+
+def _tell_intake(
+    intake: Intake, as_json: bool, what: str, home: Path, recorded_at: datetime | None
+) -> None:
     if as_json:
         print(json.dumps(intake.__dict__, default=list))
         return
     for name in intake.skipped:
         print(f"{name}: taken in before, skipped")
+    if intake.skipped and recorded_at is not None:
+        print("What was taken in stays known from then on; a later --recorded-at changes nothing.")
     if intake.delivery:
+        from kwartier import findings
+
         print(f"{intake.rows_in:,} {what} in, {intake.rows_kept:,} kept")
         for rule, rows in sorted(intake.found.items()):
             if rows:
-                print(f"{rows:>12,} not kept: {rule}")
+                print(f"{rows:>12,} not kept: {rule} ({findings.RULES[rule].meaning})")
     if intake.days:
         print(f"market days {intake.days[0]} to {intake.days[-1]}")
+    elif intake.rows_kept and what == "readings":
+        print("nothing new: these readings were here already")
+    elif intake.rows_in and not intake.rows_kept:
+        rule = max(intake.found, key=lambda name: intake.found[name])
+        text = f"None of them was kept. {_what_to_do(rule, home, recorded_at)}"
+        print(text.rstrip(), file=sys.stderr)
+
+
+def _what_to_do(rule: str, home: Path, recorded_at: datetime | None) -> str:
+    from kwartier.runs import moments
+
+    known = recorded_at or datetime.now(UTC)
+    days = moments.parameters_of(kwartier.Home(home), known.date()).too_old_days
+    return _WHAT_TO_DO.get(rule, "").format(days=days)
 
 
 @app.command(epilog="Example: kwartier register points.csv --home my-home")
@@ -172,7 +214,7 @@ def register(
 
         kept = kwartier.Home(home, create=True)
         intake = runs.take_register(kept, files, recorded_at=recorded_at)
-        _tell_intake(intake, as_json, "rows")
+        _tell_intake(intake, as_json, "rows", home, recorded_at)
 
 
 @app.command(epilog="Example: kwartier ingest day.csv.gz late.parquet --home my-home")
@@ -197,7 +239,7 @@ def ingest(
             recorded_at=recorded_at,
             progress=show,
         )
-    _tell_intake(intake, as_json, "readings")
+    _tell_intake(intake, as_json, "readings", home, recorded_at)
 
 
 @app.command(epilog="Example: kwartier allocate --day 2026-03-28 --to 2026-03-30 --home my-home")
@@ -209,7 +251,9 @@ def allocate(
     as_known_at: Annotated[
         datetime | None,
         typer.Option(
-            parser=_moment, help="Use only what was known at this moment.", metavar="MOMENT"
+            parser=_moment,
+            help="Use only what was known at this moment, as 2026-03-30T06:00:00Z; default now.",
+            metavar="MOMENT",
         ),
     ] = None,
     threads: Annotated[
@@ -245,7 +289,7 @@ def _result(table: Table, home: Path, day: date, to: date | None, area: str | No
 
 @app.command(epilog="Example: kwartier show coverage --day 2026-03-29 --home my-home")
 def show(
-    table: Table,
+    table: TableArgument,
     day: DayOption,
     to: ToOption = None,
     area: AreaOption = None,
@@ -255,12 +299,12 @@ def show(
     """Show a result, summed so that it fits a screen; --json gives every row."""
     with _told():
         rows = _result(table, home, day, to, area)
-        if as_json:
-            json.dump(rows.to_pylist(), sys.stdout, default=_plain)
-            print()
-            return
         from kwartier.apps import screen
 
+        if as_json:
+            json.dump(screen.with_eans(rows).to_pylist(), sys.stdout, default=_plain)
+            print()
+            return
         screen.show(table.value, rows)
 
 
@@ -272,7 +316,7 @@ def _plain(value: Any) -> str:
     epilog="Example: kwartier export allocation --day 2026-03-29 --out sums.csv --home my-home"
 )
 def export(
-    table: Table,
+    table: TableArgument,
     day: DayOption,
     out: Annotated[Path, typer.Option(help="FILE.csv or FILE.parquet.", dir_okay=False)],
     to: ToOption = None,

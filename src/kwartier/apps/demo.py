@@ -53,7 +53,7 @@ def simulated(out: Path, points: int) -> None:
     _show_findings(findings)
     report.write(
         out / "report.html",
-        title=f"A simulated grid area of {points:,} points, {DAYS[0]} to {DAYS[-1]}",
+        title=f"{points:,} simulated points",
         allocation=allocation,
         coverage=coverage,
         findings=findings,
@@ -152,7 +152,8 @@ def _show_coverage(coverage: pa.Table) -> None:
         words += [row[key] or "" for key in keys[2:]]
         rows.append([*words, f"{row['points_sum']:,}", screen.kwh(row["volume_wh_sum"])])
     heads = ["group", "direction", *keys[2:], "points × days", "kWh"]
-    screen.draw("coverage; PRF is counted here and allocated by profile later", heads, rows, 5)
+    screen.draw("coverage; PRF (by profile) is counted, but not allocated yet", heads, rows, 5)
+    print(screen.LEGEND["coverage"] + "\n")
 
 
 def _show_findings(findings: pa.Table) -> None:

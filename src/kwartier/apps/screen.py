@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from kwartier import codes
+from kwartier.adapters.files import Problem
 from kwartier.runs import Progress
 
 # What each table is summed by on a screen, and what is summed.
@@ -37,6 +39,21 @@ _HEADS = {
     "rule_count": "findings",
     "rows_sum": "rows not kept",
 }
+# What the codes under a table stand for.
+_OF_SERIES = "E17 offtake, E18 infeed; MSR measured, CLC calculated"
+LEGEND = {
+    "allocation": _OF_SERIES,
+    "coverage": f"{_OF_SERIES}\n"
+    "method: CMR from the readings around the gap, GMR from the annual volume,\n"
+    "NCD no current; status: its shape is DYN the day's own, FBR a reference\n"
+    "area's, FBL that of all areas, STD the standard profile",
+}
+_SHOWN_PROBLEMS, _SHOWN_ROWS = 20, 4
+# A column by which a file that came in at the wrong door is known, and its own door.
+_DOORS = {
+    "read_at": "these look like readings, which 'kwartier ingest' takes in",
+    "valid_from": "this looks like a register of points, which 'kwartier register' takes in",
+}
 
 
 def kwh(wh: int | None) -> str:
@@ -49,18 +66,27 @@ def kwh(wh: int | None) -> str:
 
 def draw(title: str, heads: list[str], rows: list[list[str]], words: int) -> None:
     """Draw a table; the first `words` columns are words, the others numbers."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for index, head in enumerate(heads):
         table.add_column(head, justify="left" if index < words else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    print(title)
+    console = Console()
+    # A number cut off would be a wrong number: a table that does not fit is wider than the screen.
+    wide = console.measure(table, options=console.options.update(max_width=1_000)).maximum
+    console.width = max(console.width, wide)
+    console.print(table)
 
 
 def show(name: str, rows: pa.Table) -> None:
     """Show a result table, summed over its quarters, points or parties."""
     keys, sums = _SUMMED[name]
     summed = rows.group_by(keys).aggregate(sums).sort_by([(key, "ascending") for key in keys])
+    # What is the same in every row is said once, above: so more tables fit a screen.
+    same = [key for key in ("market_day", "grid_area") if key in keys and _is_one(summed[key])]
+    said = [f"{key} {summed[key][0].as_py()}" for key in same]
+    keys = [key for key in keys if key not in same]
     values = []
     for row in summed.to_pylist():
         line = ["" if row[key] is None else str(row[key]) for key in keys]
@@ -69,7 +95,58 @@ def show(name: str, rows: pa.Table) -> None:
             line.append(kwh(value) if column == "volume_wh" else f"{value:,}")
         values.append(line)
     heads = keys + [_HEADS[f"{column}_{how}"] for column, how in sums]
-    draw(name, heads, values, len(keys))
+    draw(", ".join([name, *said]), heads, values, len(keys))
+    if name in LEGEND:
+        print(LEGEND[name])
+
+
+def _is_one(column: pa.ChunkedArray) -> bool:
+    return len(column) > 0 and column.null_count == 0 and len(column.unique()) == 1
+
+
+def problems(found: Sequence[Problem], count: int) -> Iterator[str]:
+    """Tell what is wrong in files: each kind of problem once, with the rows that have it."""
+    alike: dict[tuple[str, str | None, str, str], list[Problem]] = {}
+    for one in found:
+        # Unknown columns of a file are one problem; of others the column belongs to the kind.
+        column = None if one.found == "unknown column" else one.column
+        alike.setdefault((one.file, column, one.expected, one.found), []).append(one)
+    left = count
+    for same in list(alike.values())[:_SHOWN_PROBLEMS]:
+        left -= len(same)
+        yield _unknown_columns(same) if same[0].found == "unknown column" else _in_rows(same)
+    if left:
+        yield f"… and {left:,} more"
+
+
+def _in_rows(same: Sequence[Problem]) -> str:
+    rows = [f"{one.row}" for one in same[1 : _SHOWN_ROWS + 1]]
+    if not rows:
+        return str(same[0])
+    more = ", …" if len(same) > len(rows) + 1 else ""
+    return f"{same[0]}; the same in {len(same) - 1:,} more: row {', '.join(rows)}{more}"
+
+
+def _unknown_columns(same: Sequence[Problem]) -> str:
+    names = [one.column or "" for one in same]
+    known = same[0].expected.removeprefix("one of ").split()
+    text = f"{same[0].file}, column {', '.join(names)}: expected {same[0].expected}, found "
+    text += "unknown column" if len(names) == 1 else "unknown columns"
+    meant = [match for name in names for match in get_close_matches(name, known, 1, 0.75)]
+    for name, door in _DOORS.items():
+        if name in names and name not in known:
+            return f"{text}; {door}"
+    return f"{text}; meant {', '.join(meant)}?" if meant else text
+
+
+def with_eans(rows: pa.Table) -> pa.Table:
+    """Write points as EAN-18 of 18 digits, which is text: a float of a program holds only 15."""
+    names = rows.schema.names
+    if "accounting_point" not in names:
+        return rows
+    numbers = rows["accounting_point"].cast(pa.string())
+    digits = pc.utf8_lpad(numbers, codes.EAN_DIGITS, padding="0")
+    return rows.set_column(names.index("accounting_point"), "accounting_point", digits)
 
 
 def export(rows: pa.Table, out: Path) -> None:
@@ -77,12 +154,8 @@ def export(rows: pa.Table, out: Path) -> None:
     if out.suffix == ".parquet":
         pq.write_table(rows, out, compression="zstd")
         return
+    rows = with_eans(rows)
     names = rows.schema.names
-    if "accounting_point" in names:
-        digits = pc.utf8_lpad(
-            rows["accounting_point"].cast(pa.string()), codes.EAN_DIGITS, padding="0"
-        )
-        rows = rows.set_column(names.index("accounting_point"), "accounting_point", digits)
     if "period_start" in names:
         moments = pc.strftime(rows["period_start"], format="%Y-%m-%dT%H:%M:%SZ")
         rows = rows.set_column(names.index("period_start"), "period_start", moments)
@@ -106,6 +179,11 @@ def progress(what: str, unit: str) -> Iterator[Progress]:
             of = f" of {total:,}" if total else ""
             bar.update(task, completed=done, total=total, shown=f"{done:,}{of} {unit}")
 
-        yield show
+        try:
+            yield show
+        except BaseException:
+            bar.update(task, visible=False)  # a full bar beside an error would say: done
+            bar.live.transient = True
+            raise
         finished = bar.tasks[0].completed
         bar.update(task, completed=finished or 1, total=finished or 1)

@@ -19,6 +19,7 @@ from kwartier.arrays import END, Ends, Int64s
 from kwartier.engines import embedded
 from kwartier.runs.moments import (
     Progress,
+    days_of,
     identity,
     parameters_of,
     register_of,
@@ -160,6 +161,7 @@ def allocate(
     ------
     HomeError : no register, no such area, or no readings of a day.
     """
+    days = days_of(days)
     moment = seconds(known_at)
     done = 0
     total = 0
@@ -247,9 +249,15 @@ def result(
     Raises
     ------
     HomeError : no run of a day yet.
+    ValueError : no such table.
     """
+    schemas = {
+        table.name: table.schema for table in (tables.ALLOCATION, tables.FINDINGS, tables.COVERAGE)
+    }
+    if name not in schemas:
+        raise ValueError(f"expected one of {', '.join(schemas)}, not {name!r}")
     found: list[pa.Table] = []
-    for day in days:
+    for day in days_of(days):
         areas = home.root / "results" / f"market_day={day.isoformat()}"
         made = [
             home.latest_run(day, path.name.split("=")[1])
@@ -268,5 +276,4 @@ def result(
                 )
                 for table in home.table_of("doubts", known_at)
             ]
-    schema = {t.name: t for t in tables.TABLES}[name].schema
-    return pa.concat_tables([schema.empty_table(), *found]).combine_chunks()
+    return pa.concat_tables([schemas[name].empty_table(), *found]).combine_chunks()

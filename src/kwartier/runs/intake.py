@@ -41,34 +41,50 @@ class Intake:
     days: tuple[str, ...] = ()
 
 
-# What a later register may say otherwise.
-_BY_REGISTER = {"unknown_point", "not_eligible"}
+# What a later register may say otherwise, and what a later moment.
+_BY_REGISTER, _BY_MOMENT = {"unknown_point", "not_eligible"}, {"in_future"}
+
+
+def _settled(delivery: Mapping[str, Any], moment: int, register: int) -> bool:
+    """Tell whether looking at the files of a delivery again, now, can bring nothing new.
+
+    Parameters
+    ----------
+    moment : when they would be taken in [s UTC]; earlier than before, and more may be young enough.
+    register : the number of the newest delivery of the register.
+    """
+    lost = {rule for rule, rows in delivery.get("rows_found", {}).items() if rows}
+    before = delivery["recorded_at"]
+    return not (
+        moment < before
+        or (moment > before and lost & _BY_MOMENT)
+        or (register > delivery["number"] and lost & _BY_REGISTER)
+    )
 
 
 def _files(
-    home: Home, sources: Sequence[Source], kind: str
+    home: Home, sources: Sequence[Source], kind: str, moment: int
 ) -> tuple[list[Path], list[dict[str, str]], list[str]]:
-    """Turn sources into files, and leave out those that were taken in before, by their content.
-
-    Readings that were refused for what the register said are looked at again once it says more.
-    """
+    """Turn sources into files, and leave out those that were taken in before, by their content."""
     deliveries = home.deliveries()
     register = max((d["number"] for d in deliveries if d["kind"] == "register"), default=0)
     known = {
         entry["sha256"]
         for manifest in deliveries
-        if manifest["kind"] == kind
-        and not (
-            manifest["number"] < register
-            and _BY_REGISTER
-            & {rule for rule, rows in manifest.get("rows_found", {}).items() if rows}
-        )
+        if manifest["kind"] == kind and _settled(manifest, moment, register)
         for entry in manifest["inputs"]
     }
+    if isinstance(sources, str | Path) or hasattr(sources, "__arrow_c_stream__"):
+        raise TypeError("sources: expected a list of files and tables, not one; write [source]")
     paths, inputs, skipped = [], [], []
     for number, source in enumerate(sources):
         if isinstance(source, str | Path):
             path = Path(source)
+        elif not hasattr(source, "__arrow_c_stream__"):
+            raise TypeError(
+                "sources: expected a path or a table that Arrow can read (of pyarrow, pandas, "
+                f"Polars, DuckDB), not {type(source).__name__}"
+            )
         else:
             path = home.scratch() / f"table-{number}.parquet"
             pq.write_table(pa.table(source), path)
@@ -100,12 +116,12 @@ def take_register(
     """
     moment = seconds(recorded_at)
     with home.writing():
-        paths, inputs, skipped = _files(home, sources, "register")
+        paths, inputs, skipped = _files(home, sources, "register", moment)
         if not paths:
             return Intake(None, skipped=tuple(skipped))
         rows = files.read_register(paths, datetime.fromtimestamp(moment, UTC))
         rows = rows.sort_by([(name, "ascending") for name in ("accounting_point", "valid_from")])
-        name = identity(inputs)
+        name = identity([inputs, moment])
         entry = home.add(rows, home.root / "register" / f"{name}.parquet")
         home.deliver("register", moment, id=name, inputs=inputs, files=[entry], rows_in=len(rows))
     return Intake(name, len(rows), len(rows), tuple(skipped))
@@ -134,10 +150,12 @@ def ingest(
     """
     moment = seconds(recorded_at)
     with home.writing():
-        paths, inputs, skipped = _files(home, sources, "readings")
+        paths, inputs, skipped = _files(home, sources, "readings", moment)
         if not paths:
             return Intake(None, skipped=tuple(skipped))
-        earlier = [d["recorded_at"] for d in home.deliveries() if d["kind"] == "readings"]
+        # A delivery of which nothing was kept stands in nobody's way.
+        readings = [d for d in home.deliveries() if d["kind"] == "readings"]
+        earlier = [d["recorded_at"] for d in readings if d["rows_kept"]]
         if earlier and moment < max(earlier):
             raise HomeError(
                 "readings recorded later are here already; take deliveries in, in order"

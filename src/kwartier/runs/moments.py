@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -27,9 +27,24 @@ def seconds(moment: datetime | None) -> int:
     """Give a moment [s UTC]; now when none is given."""
     if moment is None:
         return int(time.time())
+    if not isinstance(moment, datetime):
+        raise TypeError(f"expected a moment as a datetime, not {type(moment).__name__}")
     if moment.tzinfo is None:
-        raise ValueError("expected a moment with its time zone")
+        raise ValueError(
+            "expected a moment with its time zone, as datetime(2026, 3, 30, 6, tzinfo=UTC)"
+        )
     return int(moment.timestamp())
+
+
+def days_of(days: Sequence[date]) -> list[date]:
+    """Give market days as they were asked for, and tell of what is no list of days."""
+    if not isinstance(days, Iterable):
+        raise TypeError(f"days: expected a list of dates, not one {type(days).__name__}")
+    for day in days:
+        # A datetime is a date to Python, and midnight of which clock it is nobody knows.
+        if isinstance(day, datetime) or not isinstance(day, date):
+            raise TypeError(f"days: expected a list of dates, not of {type(day).__name__}")
+    return list(days)
 
 
 def identity(content: object) -> str:
@@ -59,6 +74,6 @@ def register_of(home: Home, known_at: int) -> Register:
         raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")
     moment = datetime.fromtimestamp(known_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     raise HomeError(
-        f"no register of accounting points was known at {moment}; say with 'kwartier register "
-        "FILE --recorded-at MOMENT' when it was"
+        f"no register of accounting points was known at {moment}; say when it was: "
+        "'kwartier register FILE --recorded-at MOMENT'"
     )

@@ -176,7 +176,7 @@ def _scaled(array: pa.Array, scale: int) -> tuple[npt.NDArray[np.int64], Mask, M
 class KilowattHours:
     """Energy in kWh with at most 3 decimals; becomes whole Wh."""
 
-    expected: str = "kWh, 0 or more, with at most 3 decimals"
+    expected: str = "kWh, 0 or more, with a decimal point and at most 3 decimals"
 
     csv_type = pa.decimal128(18, 3)
     patterns = (

@@ -26,7 +26,8 @@
   const kwh = (wh) => (wh === null || wh === undefined ? "–" : grouped(wh / 1000, 3) + " kWh");
   const percent = (value) => (value === null ? "–" : grouped(value, 2) + " %");
   const count = (value) => grouped(value, 0);
-  const shortKwh = (wh) => grouped(wh / 1000, Math.abs(wh) > 0 && Math.abs(wh) < 10000 ? 1 : 0);
+  const shortKwh = (wh) =>
+    grouped(wh / 1000, wh % 1000 === 0 ? 0 : wh % 100 === 0 ? 1 : wh % 10 === 0 ? 2 : 3).replace("-", "−");
 
   /** Add vectors of a day; a period that none of them has stays a hole. */
   function added(rows, periods) {
