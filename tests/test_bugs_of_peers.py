@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -311,3 +312,156 @@ def test_no_accounting_point_is_in_a_sum(market: Market) -> None:
     for row in made.allocation + made.coverage:
         assert POINT not in row.values()
         assert str(POINT) not in row.values()
+
+
+def test_a_forgotten_moment_is_mended_by_taking_in_the_same_files_again(market: Market) -> None:
+    late = REGISTERED + 700 * ONE_DAY
+    market.register(point(), recorded_at=late)
+    assert market.deliver(read(flat()), recorded_at=late).found == {"too_old": 97}
+    market.register(point())
+    in_time = market.deliver(read(flat()), recorded_at=REGISTERED + 231 * ONE_DAY)
+    assert in_time.rows_kept == 97
+    assert market.run().series("E17", "MSR", "points") == [1] * 96
+
+
+DAYS_AROUND = [DAY + k * ONE_DAY for k in range(-1, 2)]
+
+
+def part(readings: Sequence[int | None], first: int, last: int) -> list[int | None]:
+    """Give the readings from one position to another; the others were not made."""
+    return [wh if first <= j <= last else None for j, wh in enumerate(readings)]
+
+
+def test_gaps_at_both_ends_of_an_exchange_day_are_each_closed_on_their_own_meter(
+    market: Market,
+) -> None:
+    before, day, after = DAYS_AROUND
+    old, new = 1_000_000, 500
+    market.register(point())
+    market.deliver(
+        read(part(flat(before, start=old), 0, 89), day=before, meter="A"),
+        # The other meter counts nearly alike, so a difference between the two would look possible.
+        read(part(flat(before, start=old), 20, 20), day=before, meter="B"),
+        read(part(flat(day, start=old + 9_600), 10, 30), meter="A"),
+        read(part(flat(day, 50, new), 50, 80), meter="B"),
+        read(part(flat(after, 50, new + 96 * 50), 5, 96), day=after, meter="B"),
+    )
+    made = [market.run(each) for each in (before, day, after)]
+    assert [each.methods()["CMR"][:2] for each in made] == [(1, 7), (1, 26), (1, 5)]
+    closed = sum(each.methods()["CMR"][2] for each in (made[0], made[2]))
+    inside = made[1].calculated()
+    assert closed + sum(inside[:10]) + sum(inside[80:]) == 17 * 100 + 21 * 50
+
+
+def test_the_energy_of_a_gap_is_not_given_to_days_without_current(market: Market) -> None:
+    dead, alive = DAY + ONE_DAY, DAY + 3 * ONE_DAY
+    market.register(
+        point(valid_to=dead),
+        point(valid_from=dead, valid_to=alive, physical_status="out_of_service"),
+        point(valid_from=alive),
+    )
+    market.deliver(
+        read(part(flat(), 0, 50)),
+        read(flat(alive, start=START + 96 * FLAT), day=alive),
+    )
+    made = market.run()
+    assert sum(made.measured()) + sum(made.calculated()) == 96 * FLAT
+
+
+@pytest.mark.parametrize("missing", [None, 40])
+def test_a_register_of_two_digits_guesses_no_roll_over_in_either_way_of_reading(
+    market: Market, missing: int | None
+) -> None:
+    readings = but(flat(step=500, start=10_000), {missing: None} if missing else {})
+    market.register(point(digits=2))
+    market.deliver(read(readings))
+    made = market.run()
+    assert sum(made.measured()) + sum(made.calculated()) == 96 * 500
+    assert not made.found("reading_falls")
+
+
+def test_a_register_of_more_digits_than_fit_counts_without_overflow(market: Market) -> None:
+    market.register(point(digits=12, multiplier=10_000, capacity="3x80"))
+    after = DAY + ONE_DAY
+    market.deliver(
+        read(part(flat(step=0), 0, 50)), read(part(flat(after, 0, START + 1), 10, 96), day=after)
+    )
+    made = [market.run(day) for day in (DAY, after)]
+    assert not any(each.found("broken_bracket") for each in made)
+    assert sum(sum(each.calculated()) for each in made) == 10_000
+
+
+def test_either_all_days_of_a_long_gap_find_both_its_readings_or_none_does(
+    market: Market,
+) -> None:
+    days = [date(2026, 3, 25) + k * ONE_DAY for k in range(12)]  # the 29th has 92 periods
+    periods = sum(len(moments(day)) - 1 for day in days[:-1])
+    market.register(point(), point(OTHER))
+    market.deliver(
+        read(part(flat(days[0]), 0, 95), day=days[0]),
+        read(part(flat(days[-1], start=START + periods * FLAT), 3, 96), day=days[-1]),
+        *(read(flat(day), OTHER, day=day) for day in days),  # so that every day can be run
+    )
+    assert 1 + periods - 96 + 3 <= 960
+    methods = {method for day in days for method in market.run(day).methods()}
+    assert methods == {"GMR"}
+
+
+def conserved(seed: int, folder: Path) -> None:
+    """Hold a fleet with random bracketed gaps against what its registers counted."""
+    random, market = Random(seed), Market(folder)
+    first = random.choice([SPRING - 2 * ONE_DAY, AUTUMN - 2 * ONE_DAY, DAY])
+    days = [first + k * ONE_DAY for k in range(random.choice([3, 4, 5]))]
+    counts = [len(moments(day)) - 1 for day in days]
+    wanted = {"E17": 0, "E18": 0}
+    points, rows, fed_in = [], [], 0
+    for number in range(100, 103 if seed % 2 else 125):
+        infeed, multiplier = random.random() < 0.4, random.choice([1, 1, 40])
+        digits = random.choice([None, 5, 6])
+        fed_in += infeed
+        points.append(
+            point(
+                ean(number),
+                brp=random.choice([BRP, OTHER_BRP]),
+                consumption_type="AMI" if infeed else "AZI",
+                multiplier=multiplier,
+                digits=digits,
+                profile_category=random.choice(["E1A", "E3A"]),
+            )
+        )
+        for direction, register in [("E17", "1.8.0"), ("E18", "2.8.0")][: 1 + infeed]:
+            size = 10 ** (digits + 3) if digits else 10**12
+            start = size - random.randrange(1, 1000) if digits else START
+            true = counted([random.choice([0, random.randrange(99)]) for _ in range(sum(counts))])
+            true = [start + int(wh or 0) - START for wh in true]
+            wanted[direction] += multiplier * (true[-1] - true[0])
+            unread: set[int] = set()
+            for _ in range(random.randrange(4)):
+                gap = random.randrange(1, sum(counts))
+                unread |= set(range(gap, min(sum(counts), gap + random.choice([1, 5, 60, 250]))))
+            at = 0
+            for day, count in zip(days, counts, strict=True):
+                made = [None if k in unread else true[k] % size for k in range(at, at + count + 1)]
+                at += count
+                rows.append(
+                    read(made if day == days[-1] else made[:-1], ean(number), register, day)
+                )
+    market.register(*points)
+    market.deliver(*rows)
+    outcomes = [market.run(day, threads=2) for day in days]
+    for direction, energy in wanted.items():
+        got = sum(sum(o.measured(direction)) + sum(o.calculated(direction)) for o in outcomes)
+        assert got == energy
+        series = len(points) if direction == "E17" else fed_in
+        for outcome in outcomes:
+            parts = (outcome.series(direction, origin, "points") for origin in ("MSR", "CLC"))
+            assert {sum(both) for both in zip(*parts, strict=True)} == {series}
+    for outcome in outcomes:
+        covered, summed = outcome.coverage, outcome.allocation
+        assert sum(r["volume_wh"] for r in covered) == sum(r["volume_wh"] for r in summed)
+        assert sum(r["periods"] for r in covered) == sum(r["points"] for r in summed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_days_together_hold_what_the_registers_counted(seed: int, tmp_path: Path) -> None:
+    conserved(seed, tmp_path)
