@@ -493,10 +493,13 @@ class Book:
             last = min(n, (end - moments(day)[0]) // QUARTER)
             elapsed = (end - start) // QUARTER
             difference = wh_end - wh_start
-            if difference < 0 and roll_over_wh(series.row) is not None:
-                difference += roll_over_wh(series.row)
             limit = self.limit(series.row) * elapsed
+            size = roll_over_wh(series.row)
+            if difference < 0 and size is not None and size > limit:
+                difference += size
             if elapsed > self.parameters["bracket_periods"]:
+                continue
+            if self.days_apart(start, end) > self.parameters["bracket_days"]:
                 continue
             if not 0 <= difference <= limit:
                 point = series.row["accounting_point"]
@@ -518,12 +521,20 @@ class Book:
 
     def spread(self, series, day, start, elapsed, difference) -> list[int]:
         """Spread a register difference over a gap by the shape of each of its days."""
-        weights = []
+        weights, live = [], []
         for quarter in range(elapsed):
             that_day, position = places(start + quarter * QUARTER)[0]
             row = self.judge(that_day).register.get(series.row["accounting_point"], series.row)
-            weights.append(self.shape(that_day, class_of(row, series.direction))[0][position])
-        return largest_remainder(difference, weights)
+            current = group_of(row, that_day, self.parameters["legal_ground"]) != "NCD"
+            shape = self.shape(that_day, class_of(row, series.direction))[0]
+            weights.append(shape[position] * current)
+            live.append(int(current))
+        return largest_remainder(difference, weights if any(weights) else live)
+
+    @staticmethod
+    def days_apart(start, end) -> int:
+        """Count the midnights strictly inside a gap."""
+        return (places(end - QUARTER)[0][0] - places(start)[0][0]).days
 
     # ---- allocation -----------------------------------------------------------------------------
     def allocate(self, day: date) -> Result:

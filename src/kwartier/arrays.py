@@ -107,8 +107,9 @@ class Points(NamedTuple):
     """The accounting points of a grid area on a market day, sorted by number.
 
     `cell` is the index in `cells`, -1 where `state` is OTHER; `limit` the physical limit
-    [Wh per period]; `rolls_at` where a register begins again at zero [Wh], 0 where not known;
-    `annual` the annual offtake and infeed (points, 2) [Wh], a default where not `annual_known`.
+    [Wh per period]; `rolls_at` where a register begins again at zero [Wh], 0 where that cannot be
+    told; `annual` the annual offtake and infeed (points, 2) [Wh], a default where it is not
+    `annual_known`.
     """
 
     grid_area: str

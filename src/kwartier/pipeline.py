@@ -348,7 +348,7 @@ def _across(
     number = day.points.number[one.gap["point"]]
     own = day.points.cell[one.gap["point"]]
     days = brackets.days_over(one.opens, one.closes)
-    weights = []
+    weights, live = [], []
     for other in days:
         opening = periods.day_start(other) // periods.SECONDS
         points = day_on(other).points
@@ -356,5 +356,11 @@ def _across(
         there = at < len(points.number) and points.number[at] == number and points.cell[at] >= 0
         cell = points.cells[points.cell[at]] if there else day.points.cells[own]
         shape = shapes[other].of(points.grid_area, _kind(cell), int(one.gap["direction"])).shape
-        weights.append(shape[max(one.opens - opening, 0) : one.closes - opening])
+        part = shape[max(one.opens - opening, 0) : one.closes - opening]
+        # A day without current has its zeros, so all of the difference is of the other days.
+        current = not (there and points.state[at] == NO_CURRENT)
+        weights.append(part * current)
+        live.append(np.full(len(part), int(current), np.int64))
+    if not any(part.any() for part in weights):
+        weights = live
     return estimation.Across(one.gap, one.difference, weights, days.index(day.day))

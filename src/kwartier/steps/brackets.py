@@ -93,11 +93,14 @@ def close(
     series = _series(gaps)
     kinds = gaps["kind"].tolist()
     own = zip(gaps["meter"].tolist(), gaps["total"].tolist(), strict=True)
-    like = {s: meter for s, kind, meter in zip(series, kinds, own, strict=True) if kind != WHOLE}
+    # On the day of an exchange the gaps at both ends of a series are of different meters.
+    meters: dict[int, dict[_OfSeries, _Meter]] = {HEAD: {}, TAIL: {}, WHOLE: {}}
+    for one, kind, meter in zip(series, kinds, own, strict=True):
+        meters[kind][one] = meter
     open_before = {s for s, kind in zip(series, kinds, strict=True) if kind != TAIL}
-    before = _search(day, points, open_before, like, ask, parameters, last=True)
+    before = _search(day, points, open_before, meters[HEAD], ask, parameters, last=True)
     # A whole day unread has the meter of the reading before it, and without one needs no other.
-    like_before = {s: _meter(end) for s, end in before.items()} | like
+    like_before = {s: _meter(end) for s, end in before.items()} | meters[TAIL]
     open_after = {
         s
         for s, kind in zip(series, kinds, strict=True)
@@ -119,12 +122,15 @@ def close(
         if left is None or right is None:
             continue
         elapsed = int(right["moment"] - left["moment"])
-        if elapsed > parameters.bracket_periods:
+        days = days_over(int(left["moment"]), int(right["moment"]))
+        # Every day of the gap must find both readings, or its parts would not close.
+        if elapsed > parameters.bracket_periods or len(days) - 1 > parameters.bracket_days:
             continue
         difference = int(right["reading"] - left["reading"])
-        if points.rolls_at[point]:
-            difference %= int(points.rolls_at[point])
         allowed = int(points.limit[point]) * elapsed
+        # A register that could have begun again more than once tells nothing by a fall.
+        if points.rolls_at[point] > allowed:
+            difference %= int(points.rolls_at[point])
         if 0 <= difference <= allowed:
             closed.append(Bracket(gap, int(left["moment"]), int(right["moment"]), difference))
             rest.pop()

@@ -18,6 +18,8 @@ from kwartier.arrays import MEASURABLE, NO_CURRENT, OTHER, PROFILED, Bools, Cell
 from kwartier.parameters import Parameters
 
 _OPEN = np.int64(np.iinfo(np.int64).max)
+_LONGEST_DAY = 100  # periods
+_MOST_DIGITS = 10  # no reading is above 10 TWh, so a register with more never begins again
 
 
 class _Coded(NamedTuple):
@@ -189,15 +191,18 @@ class Register:
         limits = np.array([parameters.limit_wh(token) for token in capacity.words], np.int64)
         digits = _numbers(part["digits"], -1)
         multiplier = _numbers(part["multiplier"], 1)
-        rolls_at = np.where(digits >= 0, 10 ** np.maximum(digits, 0) * 1000, 0) * multiplier
+        limit = limits[capacity.code] if len(rows) else np.empty(0, np.int64)
+        rolls_at = 1000 * 10 ** np.clip(digits, 0, _MOST_DIGITS) * multiplier
+        # A register that a day's energy could turn by half does not tell a roll-over from a fall.
+        tells = (digits >= 0) & (digits <= _MOST_DIGITS) & (rolls_at > 2 * limit * _LONGEST_DAY)
         return Points(
             grid_area=area,
             number=number,
             state=state,
             cell=cell.astype(np.int64),
-            limit=limits[capacity.code] if len(rows) else np.empty(0, np.int64),
+            limit=limit,
             multiplier=multiplier,
-            rolls_at=rolls_at,
+            rolls_at=np.where(tells, rolls_at, 0),
             with_infeed=with_infeed,
             annual=annual,
             annual_known=annual_known,
