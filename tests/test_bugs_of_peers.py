@@ -372,11 +372,11 @@ def test_the_energy_of_a_gap_is_not_given_to_days_without_current(market: Market
 def test_a_register_of_two_digits_guesses_no_roll_over_in_either_way_of_reading(
     market: Market, missing: int | None
 ) -> None:
-    readings = but(flat(step=500, start=10_000), {missing: None} if missing else {})
+    readings = but(flat(step=600, start=10_000), {missing: None} if missing else {})
     market.register(point(digits=2))
     market.deliver(read(readings))
     made = market.run()
-    assert sum(made.measured()) + sum(made.calculated()) == 96 * 500
+    assert sum(made.measured()) + sum(made.calculated()) == 96 * 600
     assert not made.found("reading_falls")
 
 
