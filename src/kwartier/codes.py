@@ -16,8 +16,22 @@ DIRECTIONS = (OFFTAKE, INFEED)
 MEASURED, CALCULATED = "MSR", "CLC"
 ORIGINS = (MEASURED, CALCULATED)
 
-SMART_METER, PROFILE = "SMA", "PRF"
-GROUPS = ("SMA", "PRF", "TMT", "DIM", "NVL")
+SMART_METER, PROFILE, TELEMETRY, UNMETERED, GRID_LOSS = "SMA", "PRF", "TMT", "DIM", "NVL"
+GROUPS = (SMART_METER, PROFILE, TELEMETRY, UNMETERED, GRID_LOSS)
+# Of these groups the quarter volumes are delivered, as they are of couplings.
+BY_VOLUMES = (TELEMETRY, GRID_LOSS)
+# The kinds of grid loss; an area has at most one point of each.
+LOSS_TYPES = ("NVB", "TVB", "OVB", "NVL")
+# Lines of an area's balance beside the groups: couplings, and what no party bears.
+COUPLING, UNASSIGNED = "NKP", "RST"
+
+# What a delivered quarter volume says of itself: where it comes from (unmeasured, not metered
+# beside measured and calculated), and whether it was validated. How they may be combined, with the
+# repair method, is the parameter `telemetry_triples`.
+UNMEASURED, NOT_METERED = "UMS", "NMS"
+DELIVERED_ORIGINS = (MEASURED, CALCULATED, UNMEASURED, NOT_METERED)
+VALIDATED, NOT_VALIDATED = "VLD", "NVD"
+VALIDATION_STATUSES = (VALIDATED, NOT_VALIDATED)
 
 # How a calculated volume was made (domain §5).
 FROM_REGISTERS, FROM_ANNUAL, FROM_NO_CURRENT = "CMR", "GMR", "NCD"

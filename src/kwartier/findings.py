@@ -113,6 +113,47 @@ RULES = _rules(
         "rows",
         "1",
     ),
+    # at the door, when quarter volumes are taken in
+    Rule(
+        "not_by_volumes",
+        ERROR,
+        "quarter volumes of a point whose energy is not delivered so",
+        "row not kept",
+        "rows",
+        "0",
+    ),
+    Rule(
+        "triple_not_allowed",
+        ERROR,
+        "origin, validation status and repair method that do not go together",
+        "row not kept",
+        "rows",
+        "0",
+    ),
+    Rule(
+        "duplicate_volume",
+        INFO,
+        "the same volume of a period more than once in a delivery",
+        "one kept",
+        "rows",
+        "1",
+    ),
+    Rule(
+        "conflicting_volumes",
+        ERROR,
+        "different volumes of one period in a delivery",
+        "none kept",
+        "rows",
+        "1",
+    ),
+    Rule(
+        "late_telemetry",
+        WARNING,
+        "telemetry that came after its last moment of correction",
+        "none",
+        "working days after the market day",
+        "working days allowed",
+    ),
     # in the run: the register of points
     Rule(
         "register_gap",
@@ -137,6 +178,71 @@ RULES = _rules(
         "the category's default used",
         "Wh used",
         "0",
+    ),
+    Rule(
+        "annual_volume_absurd",
+        WARNING,
+        "an annual volume above what the connection can carry in a year",
+        "capped",
+        "Wh",
+        "Wh",
+    ),
+    Rule(
+        "loss_point_twice",
+        ERROR,
+        "a second point of the same kind of grid loss in the area",
+        "both counted",
+        "points",
+        "1",
+    ),
+    Rule(
+        "fell_back_to_profile",
+        INFO,
+        "a smart meter unread for so long that the point is allocated by profile",
+        "allocated by profile",
+        "days unread",
+        "days allowed",
+    ),
+    # in the run: the area
+    Rule(
+        "missing_volumes",
+        ERROR,
+        "quarter volumes of a telemetry point, a grid loss or a coupling are not there",
+        "the area is refused",
+        "periods",
+        "0",
+    ),
+    Rule(
+        "missing_profile",
+        ERROR,
+        "the dimensioned profile of an unmetered point was not loaded for the day",
+        "the area is refused",
+        "periods",
+        "0",
+    ),
+    Rule(
+        "area_not_closed",
+        WARNING,
+        "no coupling of the area is known, so its energy cannot add up",
+        "profiled points allocated as assumed",
+        "couplings",
+        "1",
+    ),
+    Rule(
+        "residual_factor_out_of_band",
+        WARNING,
+        "a residual factor outside the alarm band",
+        "none",
+        "1e-5",
+        "1e-5, the nearer end of the band",
+    ),
+    Rule(
+        "energy_unassigned",
+        WARNING,
+        "energy of the area that no party bears (restantvolume)",
+        "shown in the balance",
+        "Wh in the periods together, without sign",
+        "0 Wh",
     ),
     # in the run: the readings
     Rule(
@@ -264,6 +370,7 @@ RECORD = np.dtype(
     ]
 )
 NO_REGISTER = -1
+OF_AREA = 0  # in place of a point, where a finding is of the whole area
 OF_DIRECTION = (-2, -3)
 _REGISTER_NAMES = pa.array([*codes.REGISTERS, codes.INFEED, codes.OFFTAKE, None], pa.string())
 
@@ -298,7 +405,9 @@ def table(records: Records, market_day: int, grid_area: str | None) -> pa.Table:
         "grid_area": pa.repeat(pa.scalar(grid_area, pa.string()), rows),
         "rule": pc.take(pa.array(RULE_NAMES), rules),
         "severity": pc.take(pa.array([rule.severity for rule in RULES.values()]), rules),
-        "accounting_point": pa.array(records["accounting_point"]),
+        "accounting_point": pa.array(
+            records["accounting_point"], mask=records["accounting_point"] == OF_AREA
+        ),
         "register": pc.take(_REGISTER_NAMES, pa.array(register)),
         "first_period": pa.array(records["first_period"].astype(np.int32)),
         "last_period": pa.array(records["last_period"].astype(np.int32)),

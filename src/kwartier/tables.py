@@ -66,6 +66,25 @@ def _annual(name: str, what: str) -> Column:
     )
 
 
+_VALIDITY = (
+    Column("valid_from", DAY, "local day", "first day on which the row holds", key=True),
+    Column(
+        "valid_to",
+        DAY,
+        "local day",
+        "first day on which it no longer does; empty: open",
+        required=False,
+    ),
+    Column(
+        "recorded_at",
+        MOMENT,
+        "UTC",
+        "when this became known; where absent: when it was taken in",
+        key=True,
+        required=False,
+    ),
+)
+
 REGISTER = Table(
     "register",
     "The register of accounting points, as at a market day and as known at a moment.",
@@ -173,21 +192,102 @@ REGISTER = Table(
             "whole-kWh digits of the meter's registers; unknown where empty: no roll-over is seen",
             required=False,
         ),
-        Column("valid_from", DAY, "local day", "first day on which the row holds", key=True),
         Column(
-            "valid_to",
-            DAY,
-            "local day",
-            "first day on which it no longer does; empty: open",
+            "loss_type",
+            TEXT,
+            "code",
+            "of a point of group NVL: the kind of grid loss, NVB TVB OVB NVL",
             required=False,
+            default="NVL",
         ),
         Column(
-            "recorded_at",
-            MOMENT,
-            "UTC",
-            "when this became known; where absent: when it was taken in",
-            key=True,
+            "dimensioned_profile",
+            TEXT,
+            "name",
+            "of a point of group DIM: the profile its annual volume is spread by; empty: the "
+            "standard fractions of its profile category",
             required=False,
+        ),
+        *_VALIDITY,
+    ),
+)
+
+COUPLINGS = Table(
+    "couplings",
+    "The couplings of grid areas: where metered energy passes from one area to another.",
+    "domain §2 (netkoppeling), §6",
+    (
+        Column("coupling", pa.int64(), "EAN-18", "the coupling", key=True),
+        Column("grid_area", TEXT, "EAN-18", "the area from which its volumes are seen"),
+        Column(
+            "other_grid_area",
+            TEXT,
+            "EAN-18",
+            "the area at the other side; empty: the national grid",
+            required=False,
+        ),
+        *_VALIDITY,
+    ),
+)
+
+VOLUMES = Table(
+    "volumes",
+    "Quarter volumes as delivered: of telemetry and grid loss points, and of couplings.",
+    "SD030 N101, N131; domain §6, §8",
+    (
+        Column(
+            "accounting_point", pa.int64(), "EAN-18", "the point, or the coupling", key=True
+        ),
+        Column(
+            "direction",
+            TEXT,
+            "code",
+            "E17 out of the grid area, E18 into it; of a coupling as its grid_area sees it",
+            key=True,
+        ),
+        Column("period_start", MOMENT, "UTC", "when the period starts", key=True),
+        Column("volume_wh", WH, "Wh", "energy of the period; also as volume_kwh"),
+        Column(
+            "origin",
+            TEXT,
+            "code",
+            "MSR measured, CLC calculated, UMS unmeasured, NMS not metered",
+            required=False,
+            default="MSR",
+        ),
+        Column(
+            "validation_status",
+            TEXT,
+            "code",
+            "VLD validated, NVD not; may be empty",
+            required=False,
+        ),
+        Column("method", TEXT, "code", "repair method CMR GMR NCD; may be empty", required=False),
+    ),
+)
+
+STANDARD_FRACTIONS = Table(
+    "standard_fractions",
+    "Fractions that were loaded: the market's standard profiles, and dimensioned profiles.",
+    "SD030 N151 (status STD); domain §6",
+    (
+        Column("profile", TEXT, "name", "profile category, or a dimensioned profile", key=True),
+        Column(
+            "consumption_type", TEXT, "code", "AMI or AZI; empty: both", key=True, required=False
+        ),
+        Column("direction", TEXT, "code", "E17 offtake, E18 infeed", key=True),
+        Column("market_day", DAY, "local day", "the day", key=True),
+        Column(
+            "fraction",
+            pa.list_(pa.int64()),
+            "1e-8",
+            "of the annual volume in each of the day's 92, 96 or 100 periods",
+        ),
+        Column(
+            "by_tariff",
+            pa.bool_(),
+            "true/false",
+            "true: of the annual volume of the period's own tariff, so that a year sums to 2",
         ),
     ),
 )
@@ -227,26 +327,95 @@ DAY_ROWS = Table(
     ),
 )
 
-_CELL = (
-    Column("grid_area", TEXT, "EAN-18", "the grid area", key=True),
+_PERIOD = (
+    Column("market_day", DAY, "local day", "the day", key=True),
+    Column("position", pa.int32(), "1", "the period, 1 to 92, 96 or 100", key=True),
+    Column("period_start", MOMENT, "UTC", "when the period starts"),
+)
+_AREA = Column("grid_area", TEXT, "EAN-18", "the grid area", key=True)
+_PARTY = (
     Column("brp", TEXT, "GLN-13", "balance responsible party", key=True),
     Column("supplier", TEXT, "GLN-13", "supplier", key=True),
-    Column("group", TEXT, "code", "SMA, PRF", key=True),
-    Column("direction", TEXT, "code", "E17 offtake, E18 infeed", key=True),
-    Column("origin", TEXT, "code", "MSR measured, CLC calculated", key=True),
+    Column("group", TEXT, "code", "SMA PRF TMT DIM NVL", key=True),
 )
+_DIRECTION = Column("direction", TEXT, "code", "E17 offtake, E18 infeed", key=True)
+_ORIGIN = Column("origin", TEXT, "code", "MSR CLC, of telemetry also UMS NMS", key=True)
 
 ALLOCATION = Table(
     "allocation",
-    "Energy per quarter-hour, BRP, supplier, grid area, direction and origin.",
-    "SD030 N111; domain §6",
+    "Energy per quarter-hour, BRP, supplier, grid area, group, direction and origin.",
+    "SD030 N102, N111, N121, N132, N142; domain §6",
     (
-        Column("market_day", DAY, "local day", "the day", key=True),
-        Column("position", pa.int32(), "1", "the period, 1 to 92, 96 or 100", key=True),
-        Column("period_start", MOMENT, "UTC", "when the period starts"),
-        *_CELL,
-        Column("volume_wh", WH, "Wh", "energy of the period"),
+        *_PERIOD,
+        _AREA,
+        *_PARTY,
+        Column("profile_category", TEXT, "code", "of group PRF; else empty", key=True),
+        Column("consumption_type", TEXT, "code", "of group PRF: AMI AZI; else empty", key=True),
+        _DIRECTION,
+        _ORIGIN,
+        Column("volume_wh", WH, "Wh", "energy of the period; below 0 only in group PRF"),
         Column("points", pa.int64(), "1", "accounting points behind it in that period"),
+        Column(
+            "withdrawn",
+            pa.bool_(),
+            "true/false",
+            "true: an earlier run of the day had this series, and this one has it no more",
+        ),
+    ),
+)
+
+BALANCE = Table(
+    "balance",
+    "The energy of a grid area: what comes in (E18) and what goes out (E17) are the same.",
+    "domain §6, conservation",
+    (
+        *_PERIOD,
+        _AREA,
+        Column(
+            "line",
+            TEXT,
+            "code",
+            "SMA PRF TMT DIM; NVB TVB OVB NVL grid losses; NKP couplings; RST restantvolume: what "
+            "no party bears",
+            key=True,
+        ),
+        _DIRECTION,
+        Column("volume_wh", WH, "Wh", "energy of the period"),
+    ),
+)
+
+RESIDUAL = Table(
+    "residual",
+    "The residual of a grid area and the factor that assigns it to the profiled offtake.",
+    "SD030 N151 (RCF); Netcode Bijlage 18; domain §6",
+    (
+        *_PERIOD,
+        _AREA,
+        Column("residual_wh", WH, "Wh", "what is left for the profiled offtake; may be below 0"),
+        Column("assumed_offtake_wh", WH, "Wh", "annual volumes × fractions, rounded half up"),
+        Column("assumed_infeed_wh", WH, "Wh", "the same of infeed, as it is allocated"),
+        Column(
+            "factor",
+            pa.int64(),
+            "1e-5",
+            "residual factor RCF, rounded half up; 100,000 where nothing is profiled",
+        ),
+        Column("unassigned_wh", WH, "Wh", "restantvolume: what no party bears"),
+    ),
+)
+
+FRACTIONS = Table(
+    "fractions",
+    "The profile fractions of a grid area and day, for every kind of connection.",
+    "SD030 N151; domain §6",
+    (
+        *_PERIOD,
+        _AREA,
+        Column("profile_category", TEXT, "code", "profile category", key=True),
+        Column("consumption_type", TEXT, "code", "AMI AZI", key=True),
+        _DIRECTION,
+        Column("fraction", pa.int64(), "1e-8", "of the annual volume"),
+        Column("status", TEXT, "code", "DYN FBR FBL STD"),
     ),
 )
 
@@ -259,7 +428,13 @@ FINDINGS = Table(
         Column("grid_area", TEXT, "EAN-18", "the grid area; empty where not known", key=True),
         Column("rule", TEXT, "name", "the rule that found it", key=True),
         Column("severity", TEXT, "code", "info, warning, error"),
-        Column("accounting_point", pa.int64(), "EAN-18", "the point", key=True),
+        Column(
+            "accounting_point",
+            pa.int64(),
+            "EAN-18",
+            "the point or coupling; empty where it is of the area",
+            key=True,
+        ),
         Column("register", TEXT, "OBIS", "the register, or the direction, where one", key=True),
         Column("first_period", pa.int32(), "1", "first period touched; 0: none", key=True),
         Column("last_period", pa.int32(), "1", "last period touched", key=True),
@@ -275,13 +450,45 @@ COVERAGE = Table(
     "domain §6",
     (
         Column("market_day", DAY, "local day", "the day", key=True),
-        *_CELL,
-        Column("method", TEXT, "code", "CMR GMR NCD; empty where measured", key=True),
+        _AREA,
+        *_PARTY,
+        _DIRECTION,
+        _ORIGIN,
+        Column("method", TEXT, "code", "CMR GMR NCD; empty where measured or profiled", key=True),
         Column("status", TEXT, "code", "DYN FBR FBL STD: where the shape came from", key=True),
         Column("points", pa.int64(), "1", "points with at least one such period"),
         Column("periods", pa.int64(), "1", "such periods, summed over the points"),
-        Column("volume_wh", WH, "Wh", "energy; empty for PRF, which this run does not allocate"),
+        Column("volume_wh", WH, "Wh", "energy"),
     ),
 )
 
-TABLES = (REGISTER, READINGS, DAY_ROWS, ALLOCATION, FINDINGS, COVERAGE)
+DIFFERENCES = Table(
+    "differences",
+    "What a run changed against the run before it, per party.",
+    "domain §7",
+    (
+        Column("market_day", DAY, "local day", "the day", key=True),
+        _AREA,
+        *_PARTY,
+        _DIRECTION,
+        Column("before_wh", WH, "Wh", "energy of the day in the run before; empty: not in it"),
+        Column("after_wh", WH, "Wh", "energy of the day in this run; empty: not in it"),
+        Column("changed_wh", WH, "Wh", "sum of the changes of its quarters, each without sign"),
+        Column("quarters", pa.int64(), "1", "quarters that changed"),
+        Column("withdrawn", pa.bool_(), "true/false", "true: the party vanished from the group"),
+    ),
+)
+
+# What a run writes.
+RESULTS = (ALLOCATION, COVERAGE, FINDINGS, BALANCE, RESIDUAL, FRACTIONS)
+
+TABLES = (
+    REGISTER,
+    COUPLINGS,
+    READINGS,
+    VOLUMES,
+    STANDARD_FRACTIONS,
+    DAY_ROWS,
+    *RESULTS,
+    DIFFERENCES,
+)

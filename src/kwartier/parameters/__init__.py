@@ -43,6 +43,14 @@ class Parameters:
     both_directions_wh: int
     outlier_factor: int
     outlier_floor_wh: int
+    unread_days_to_profile: int
+    annual_cap_periods: int
+    low_tariff_hours: Mapping[str, tuple[int, int]]
+    telemetry_triples: tuple[tuple[str, str, str], ...]
+    telemetry_correction_working_days: int
+    residual_assigned_to: str
+    residual_alarm_low: Fraction
+    residual_alarm_high: Fraction
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -55,12 +63,44 @@ class Parameters:
         return int(Fraction(phases * self.voltage * amperes, 4) * self.limit_margin)
 
 
+def _triple(text: str) -> tuple[str, str, str]:
+    origin, status, method = ("" if word == "-" else word for word in text.split())
+    known = (codes.DELIVERED_ORIGINS, ("", *codes.VALIDATION_STATUSES), ("", *codes.METHODS))
+    if any(word not in words for word, words in zip((origin, status, method), known, strict=True)):
+        raise ValueError
+    return origin, status, method
+
+
+def _hours(value: Any) -> tuple[int, int]:
+    start, end = (int(hour) for hour in value)
+    if not 0 <= end < start <= 24:
+        raise ValueError
+    return start, end
+
+
+def _one_of(*words: str) -> Any:
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError
+        return str(value)
+
+    return read
+
+
+# Who bears the residual (parameter residual_assigned_to).
+ON_OFFTAKE, ON_NOBODY = "offtake", "nobody"
+
 # How a value is read from YAML; a value that this refuses is an error of the file.
 _READ: dict[str, Any] = {
     "legal_ground": lambda v: v if isinstance(v, date) else date.fromisoformat(v),
     "limit_margin": lambda v: Fraction(str(v)),
     "reference_areas": lambda v: {str(k): str(a) for k, a in v.items()},
     "default_annual_offtake_wh": lambda v: {c: int(v[c]) for c in codes.PROFILE_CATEGORIES},
+    "low_tariff_hours": lambda v: {str(c): _hours(hours) for c, hours in v.items()},
+    "telemetry_triples": lambda v: tuple(sorted(_triple(text) for text in v)),
+    "residual_assigned_to": _one_of(ON_OFFTAKE, ON_NOBODY),
+    "residual_alarm_low": lambda v: Fraction(str(v)),
+    "residual_alarm_high": lambda v: Fraction(str(v)),
 }
 
 

@@ -73,10 +73,13 @@ def allocate(
         "brp": repeated([brp for brp, _ in pairs], 4 * n, 1),
         "supplier": repeated([supplier for _, supplier in pairs], 4 * n, 1),
         "group": repeated([codes.SMART_METER], rows * n, 1),
+        "profile_category": pa.nulls(rows * n, pa.string()),
+        "consumption_type": pa.nulls(rows * n, pa.string()),
         "direction": repeated(list(codes.DIRECTIONS), 2 * n, len(pairs)),
         "origin": repeated(list(codes.ORIGINS), n, 2 * len(pairs)),
         "volume_wh": pa.array(volumes.reshape(-1)),
         "points": pa.array(counts.reshape(-1)),
+        "withdrawn": pa.array(np.zeros(rows * n, bool)),
     }
     return pa.table(columns, schema=tables.ALLOCATION.schema)
 

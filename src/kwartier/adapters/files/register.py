@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from kwartier import codes, tables
 from kwartier.adapters.files.cells import (
     MOST_WH,
+    NAME,
     Day,
     KilowattHours,
     Kind,
@@ -55,6 +56,8 @@ _KINDS: dict[str, Kind] = {
         f"a whole number from 1 to {_MOST_MULTIPLIER}", 1, _MOST_MULTIPLIER, pa.int32()
     ),
     "digits": Whole(f"a whole number from 1 to {_MOST_DIGITS}", 1, _MOST_DIGITS, pa.int8()),
+    "loss_type": token(codes.LOSS_TYPES),
+    "dimensioned_profile": NAME,
     "valid_from": _DAY,
     "valid_to": _DAY,
     "recorded_at": Moment(),
