@@ -4,11 +4,14 @@ A market day is one local calendar day (Europe/Amsterdam), handled in UTC: 92, 9
 fifteen minutes, counted from 1. Reading position ``j`` is the register at the end of period ``j``;
 position 0 is local midnight at the start of the day. Moments are whole seconds since 1970 (UTC).
 
+A working day is Monday to Friday and no public holiday; the holidays are handed in.
+
 Source: SD030 (one calendar day, PT15M, positions 1..n); domain §3.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -27,6 +30,11 @@ Int64s = npt.NDArray[np.int64]
 def day_start(day: date) -> int:
     """Give the moment of local midnight at which the market day starts [s UTC]."""
     return int(datetime.combine(day, time(), CLOCK).astimezone(UTC).timestamp())
+
+
+def at_hour(day: date, hour: int) -> int:
+    """Give the moment at which the local clock first shows an hour of a day [s UTC]."""
+    return int(datetime.combine(day, time(hour), CLOCK).timestamp())
 
 
 @lru_cache(maxsize=4096)
@@ -50,6 +58,33 @@ def local_hours(day: date) -> Int64s:
 def between(first: date, last: date) -> list[date]:
     """List the market days from the first to the last, both included."""
     return [first + timedelta(days=i) for i in range((last - first).days + 1)]
+
+
+def is_working_day(day: date, holidays: Container[date]) -> bool:
+    """Tell whether a day is Monday to Friday and no holiday."""
+    # The holidays are asked of a weekend too, so that a year they do not cover never passes.
+    return day not in holidays and day.weekday() < 5
+
+
+def working_days_after(day: date, count: int, holidays: Container[date]) -> date:
+    """Give the count-th working day after a day; with 0 the day itself.
+
+    Raises
+    ------
+    ValueError : the count is negative.
+    """
+    if count < 0:
+        raise ValueError(f"count: expected 0 or more working days, not {count}")
+    while count:
+        day += timedelta(days=1)
+        count -= is_working_day(day, holidays)
+    return day
+
+
+def working_days_between(first: date, last: date, holidays: Container[date]) -> int:
+    """Count the working days after the first day, up to and including the last."""
+    after = between(first + timedelta(days=1), last)
+    return sum(is_working_day(day, holidays) for day in after)
 
 
 def number(day: date) -> int:

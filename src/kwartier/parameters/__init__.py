@@ -1,17 +1,19 @@
 """The market's dated parameters: loaded once for a market day, passed in, never looked up by name.
 
-Source of each value: `market.yaml`, where it stands with its meaning, unit and source.
+Source of each value: `market.yaml`, where it stands with its meaning, unit and source. The public
+holidays stand in `holidays.yaml`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -20,6 +22,39 @@ from kwartier import codes
 
 class ParameterError(ValueError):
     """A parameters file that is not what it should be; the text says what and where."""
+
+
+class CalendarRun(NamedTuple):
+    """When a run of a market day is due: at an hour of the local clock, on a counted day."""
+
+    kind: str
+    # 0: the count starts after the market day. Else it starts with the month so many months later.
+    months: int
+    nth: int
+    unit: str
+    hour: int
+
+
+@dataclass(frozen=True)
+class Holidays:
+    """The public holidays of some years; of another year it does not tell."""
+
+    days: frozenset[date]
+    years: frozenset[int]
+
+    def __contains__(self, day: date) -> bool:
+        """Tell whether a day is a public holiday.
+
+        Raises
+        ------
+        ParameterError : the table does not cover the year of the day.
+        """
+        if day.year not in self.years:
+            raise ParameterError(
+                f"holidays.yaml: {day}: expected a year from {min(self.years)} to "
+                f"{max(self.years)}; add the year's holidays to the table"
+            )
+        return day in self.days
 
 
 @dataclass(frozen=True)
@@ -51,6 +86,7 @@ class Parameters:
     residual_assigned_to: str
     residual_alarm_low: Fraction
     residual_alarm_high: Fraction
+    run_calendar: tuple[CalendarRun, ...]
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -87,6 +123,34 @@ def _one_of(*words: str) -> Any:
     return read
 
 
+DAYS, WORKING_DAYS = "days", "working_days"
+_KIND = re.compile(r"D\+[1-9][0-9]*|N-[1-9][0-9]*")
+_BOUNDS = {"months": (0, 24), "nth": (1, 366), "hour": (0, 23)}
+
+
+def _calendar(value: Any) -> tuple[CalendarRun, ...]:
+    if not isinstance(value, dict) or not value:
+        raise ParameterError("expected the kinds of run, each with months, nth, unit and hour")
+    return tuple(_calendar_run(kind, entry) for kind, entry in value.items())
+
+
+def _calendar_run(kind: Any, entry: Any) -> CalendarRun:
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        raise ParameterError(f"{kind}: expected a kind of run as D+5 or N-3")
+    try:
+        run = CalendarRun(kind=kind, **entry)
+    except TypeError:
+        raise ParameterError(f"{kind}: expected months, nth, unit and hour") from None
+    for name, (least, most) in _BOUNDS.items():
+        found = getattr(run, name)
+        # Python takes true for 1.
+        if type(found) is not int or not least <= found <= most:
+            raise ParameterError(f"{kind}: {name}: expected a whole number, {least} to {most}")
+    if run.unit not in (DAYS, WORKING_DAYS):
+        raise ParameterError(f"{kind}: unit: expected {DAYS} or {WORKING_DAYS}")
+    return run
+
+
 # Who bears the residual (parameter residual_assigned_to).
 ON_OFFTAKE, ON_NOBODY = "offtake", "nobody"
 
@@ -101,6 +165,7 @@ _READ: dict[str, Any] = {
     "residual_assigned_to": _one_of(ON_OFFTAKE, ON_NOBODY),
     "residual_alarm_low": lambda v: Fraction(str(v)),
     "residual_alarm_high": lambda v: Fraction(str(v)),
+    "run_calendar": _calendar,
 }
 
 
@@ -123,6 +188,14 @@ def standard_profile() -> Mapping[str, Any]:
         files(__package__).joinpath("standard_profile.yaml").read_text("utf-8")
     )
     return loaded
+
+
+@lru_cache(maxsize=1)
+def holidays() -> Holidays:
+    """Give the public holidays; a home's own parameters cannot change them."""
+    years = _yaml(files(__package__).joinpath("holidays.yaml").read_text("utf-8"))["years"]
+    days = frozenset(day for named in years.values() for day in named.values())
+    return Holidays(days, frozenset(years))
 
 
 def parse(text: str, name: str) -> Mapping[str, Any]:
@@ -163,6 +236,8 @@ def load(day: date, own: Mapping[str, Any] | None = None) -> Parameters:
             raise ParameterError(f"{key}: no value holds on {day}; dates are ISO") from None
         try:
             values[key] = _READ.get(key, int)(dated[held])
+        except ParameterError as error:
+            raise ParameterError(f"{key}: the value from {held} on: {error}") from None
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ParameterError(f"{key}: the value from {held} on cannot be read") from None
         since[key] = held
