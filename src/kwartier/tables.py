@@ -8,9 +8,13 @@ sorted and looked up, and is written with its 18 digits where people read it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+
+from kwartier import periods
 
 
 @dataclass(frozen=True)
@@ -235,9 +239,7 @@ VOLUMES = Table(
     "Quarter volumes as delivered: of telemetry and grid loss points, and of couplings.",
     "SD030 N101, N131; domain §6, §8",
     (
-        Column(
-            "accounting_point", pa.int64(), "EAN-18", "the point, or the coupling", key=True
-        ),
+        Column("accounting_point", pa.int64(), "EAN-18", "the point, or the coupling", key=True),
         Column(
             "direction",
             TEXT,
@@ -289,6 +291,7 @@ STANDARD_FRACTIONS = Table(
             "true/false",
             "true: of the annual volume of the period's own tariff, so that a year sums to 2",
         ),
+        _VALIDITY[-1],
     ),
 )
 
@@ -492,3 +495,15 @@ TABLES = (
     *RESULTS,
     DIFFERENCES,
 )
+
+
+def period_columns(day: date, series: int) -> dict[str, pa.Array]:
+    """Give the columns that name the periods of a day, for some series one after another."""
+    n = periods.count(day)
+    days = np.full(series * n, periods.number(day), np.int32)
+    starts = pa.array(np.tile(periods.starts(day), series))
+    return {
+        "market_day": pa.array(days).cast(DAY),
+        "position": pa.array(np.tile(np.arange(1, n + 1, dtype=np.int32), series)),
+        "period_start": starts.cast(MOMENT),
+    }

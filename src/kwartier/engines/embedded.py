@@ -23,6 +23,16 @@ class Block(Protocol):
         """Read the rows."""
 
 
+class Kept(Protocol):
+    """What blocks added up to before, where it still holds."""
+
+    def get(self, block: Block) -> pipeline.Partial | None:
+        """Give what a block adds up to; None where it must be computed."""
+
+    def put(self, block: Block, partial: pipeline.Partial) -> None:
+        """Keep what a block adds up to."""
+
+
 def cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -32,6 +42,7 @@ def reduce(
     blocks: Iterable[Block],
     day: pipeline.Day,
     *,
+    kept: Kept,
     threads: int | None = None,
     on_block: Callable[[], None] | None = None,
 ) -> pipeline.Partial:
@@ -39,6 +50,7 @@ def reduce(
 
     Parameters
     ----------
+    kept : what need not be computed.
     threads : how many work side by side; the cores of the machine when not given.
     on_block : called after each block, to show progress.
     """
@@ -52,7 +64,12 @@ def reduce(
                 block = next(queue, None)
             if block is None:
                 return partial
-            pipeline.wide(block.read(), day, partial)
+            own = kept.get(block)
+            if own is None:
+                own = pipeline.Partial.nothing(day)
+                pipeline.wide(block.read(), day, own)
+                kept.put(block, own)
+            partial.add(own)
             if on_block:
                 on_block()
 

@@ -1,10 +1,26 @@
 """A run: read, take the way, write, mark complete last. Owns the clock and the versions.
 
-What is taken in exists as a whole or not at all; a run's results exist when its manifest does.
+What is taken in exists as a whole or not at all; a run's results exist when the ledger says so.
 """
 
-from kwartier.runs.allocating import Run, allocate, result
+from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run_due
 from kwartier.runs.intake import Intake, ingest, take_register
-from kwartier.runs.moments import Progress
+from kwartier.runs.moments import Progress, ledger_of, seconds
+from kwartier.runs.results import differences, of_run, result
 
-__all__ = ["Intake", "Progress", "Run", "allocate", "ingest", "result", "take_register"]
+__all__ = [
+    "Intake",
+    "Progress",
+    "allocate",
+    "correct",
+    "differences",
+    "due_of",
+    "ingest",
+    "ledger_of",
+    "next_due_of",
+    "of_run",
+    "result",
+    "run_due",
+    "seconds",
+    "take_register",
+]

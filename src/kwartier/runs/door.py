@@ -67,7 +67,7 @@ class Door:
         self.rows_in = 0
 
     def _readable_on(self, day: date) -> Readable:
-        points, _ = self._register.on(day, parameters_of(self._home, day))
+        points = self._register.on(day, parameters_of(self._home, day)).points
         of_area = [points[area] for area in self.areas]
         number = np.concatenate([p.number for p in of_area])
         order = np.argsort(number)
