@@ -150,7 +150,7 @@ def runs(
             if as_json:
                 print(json.dumps(run_screen.plain(one, changes)))
                 return
-            events, inputs = ledger.events(one.run), ledger.inputs(one.run)
+            events, inputs = ledger.events(one), ledger.inputs(one)
             run_screen.show_run(one, events, inputs, changes)
             return
         found = ledger.runs(first=day, last=to or day, grid_area=area)[-last:]

@@ -65,7 +65,7 @@ class Runner:
         now = seconds(None)
         if now - self._seen_alive > LEASE // 3:
             self._seen_alive = now
-            steadily(lambda: self._ledger.renew(run.run, worker=self._worker, now=now, lease=LEASE))
+            steadily(lambda: self._ledger.renew(run, worker=self._worker, now=now, lease=LEASE))
 
     def make(self, run: Run, way: Way) -> Run:
         """Make a claimed run; it ends complete, unchanged, refused or failed.
@@ -86,7 +86,7 @@ class Runner:
 
     def _end(self, act: Callable[..., Run], run: Run, *arguments: Any, **options: Any) -> Run:
         now = seconds(None)
-        return steadily(lambda: act(run.run, *arguments, worker=self._worker, now=now, **options))
+        return steadily(lambda: act(run, *arguments, worker=self._worker, now=now, **options))
 
     def _make(self, run: Run, way: Way) -> Run:
         day, area, publish = run.market_day, run.grid_area, run.kind != TRIAL
@@ -112,7 +112,7 @@ class Runner:
                 lambda: self._ledger.runs(first=day, last=day, grid_area=area, states=("complete",))
             ):
                 if other.kind == TRIAL and other.digest == content["digest"]:
-                    return self._end(self._ledger.unchanged, run, other.run)
+                    return self._end(self._ledger.unchanged, run, other)
         if before is not None:
             held = store.read_table(
                 self._home.run_folder(day, area, before.run) / "allocation.parquet"
