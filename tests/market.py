@@ -14,7 +14,16 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from kwartier import Home, allocate, codes, ingest, result, tables, take_register
+from kwartier import (
+    Home,
+    allocate,
+    codes,
+    ingest,
+    result,
+    tables,
+    take_parameters,
+    take_register,
+)
 
 AREA = "871685900000056162"
 OTHER_AREA = "871687120000052782"
@@ -159,9 +168,15 @@ class Market:
 
     def __init__(self, folder: Path, parameters: str | None = None) -> None:
         self.home = Home(folder / "home", create=True)
-        if parameters:
-            (self.home.root / "parameters.yaml").write_text(parameters, "utf-8")
         self._delivered = REGISTERED
+        if parameters:
+            self.parameters(parameters)
+
+    def parameters(self, text: str, recorded_at: datetime = REGISTERED) -> None:
+        """Take in parameters of the home's own, recorded at a moment."""
+        path = self.home.root.parent / "own.yaml"
+        path.write_text(text, "utf-8")
+        take_parameters(self.home, path, recorded_at=recorded_at)
 
     def register(self, *rows: dict[str, Any], recorded_at: datetime = REGISTERED) -> None:
         """Take in rows of the register, recorded at a moment."""

@@ -125,6 +125,22 @@ class Points(NamedTuple):
     cells: tuple[Cell, ...]
 
 
+class Delivered(NamedTuple):
+    """Quarter volumes as delivered, sorted by number and direction.
+
+    `volume` is (rows, periods) [Wh], NOT_READ where none came; `origin`, `validation` and `method`
+    (rows, periods) count from 1 in `codes.DELIVERED_ORIGINS`, `codes.VALIDATION_STATUSES` and
+    `codes.METHODS`; 0 is none.
+    """
+
+    number: Int64s
+    direction: Int64s
+    volume: Int64s
+    origin: npt.NDArray[np.int8]
+    validation: npt.NDArray[np.int8]
+    method: npt.NDArray[np.int8]
+
+
 class Counters(NamedTuple):
     """What a meter counted in one direction, the sum of its registers; by point and direction.
 

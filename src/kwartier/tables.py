@@ -235,9 +235,7 @@ VOLUMES = Table(
     "Quarter volumes as delivered: of telemetry and grid loss points, and of couplings.",
     "SD030 N101, N131; domain §6, §8",
     (
-        Column(
-            "accounting_point", pa.int64(), "EAN-18", "the point, or the coupling", key=True
-        ),
+        Column("accounting_point", pa.int64(), "EAN-18", "the point, or the coupling", key=True),
         Column(
             "direction",
             TEXT,

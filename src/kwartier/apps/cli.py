@@ -197,7 +197,8 @@ def _what_to_do(rule: str, home: Path, recorded_at: datetime | None) -> str:
     from kwartier.runs import moments
 
     known = recorded_at or datetime.now(UTC)
-    days = moments.parameters_of(kwartier.Home(home), known.date()).too_old_days
+    at = moments.seconds(known)
+    days = moments.parameters_of(kwartier.Home(home), known.date(), at).too_old_days
     return _WHAT_TO_DO.get(rule, "").format(days=days)
 
 
@@ -240,6 +241,22 @@ def ingest(
             progress=show,
         )
     _tell_intake(intake, as_json, "readings", home, recorded_at)
+
+
+@app.command(epilog="Example: kwartier parameters own.yaml --home my-home")
+def parameters(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.")],
+    home: HomeOption = Path("kwartier-home"),
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in parameters of the home's own, in place of those it had."""
+    with _told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True)
+        intake = runs.take_parameters(kept, file, recorded_at=recorded_at)
+        _tell_intake(intake, as_json, "parameters", home, recorded_at)
 
 
 @app.command(epilog="Example: kwartier allocate --day 2026-03-28 --to 2026-03-30 --home my-home")

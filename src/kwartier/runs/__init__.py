@@ -4,7 +4,18 @@ What is taken in exists as a whole or not at all; a run's results exist when its
 """
 
 from kwartier.runs.allocating import Run, allocate, result
-from kwartier.runs.intake import Intake, ingest, take_register
+from kwartier.runs.deliveries import Intake
+from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress
+from kwartier.runs.taking import take_parameters, take_register
 
-__all__ = ["Intake", "Progress", "Run", "allocate", "ingest", "result", "take_register"]
+__all__ = [
+    "Intake",
+    "Progress",
+    "Run",
+    "allocate",
+    "ingest",
+    "result",
+    "take_parameters",
+    "take_register",
+]

@@ -62,7 +62,7 @@ class _Way:
         if day not in self._days:
             if len(self._days) > 25:  # a day looks ten days back and forth
                 del self._days[min(self._days)]
-            held = parameters_of(self._home, day)
+            held = parameters_of(self._home, day, self._known_at)
             points, found = self.register.on(day, held)
             days = {area: pipeline.Day(day, part, held) for area, part in points.items()}
             self._days[day] = (days, found)
@@ -102,7 +102,7 @@ class _Way:
             day,
             self.register.areas(),
             lambda area: self._measured_in(day, area),
-            parameters_of(self._home, day),
+            parameters_of(self._home, day, self._known_at),
         )
 
     def forget(self, day: date) -> None:
@@ -200,7 +200,7 @@ def _write(
     layers: Sequence[store.Layer],
     known_at: int,
 ) -> Run:
-    held = parameters_of(home, day)
+    held = parameters_of(home, day, known_at)
     inputs = [
         {"path": layer.path.relative_to(home.root).as_posix(), "sha256": layer.sha256}
         for layer in layers
