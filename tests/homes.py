@@ -16,6 +16,7 @@ from kwartier import Home, codes
 from kwartier.arrays import NOT_READ
 from tests import market
 
+TAKEN_IN = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 READINGS = pa.schema(
     [
         ("accounting_point", pa.int64()),
@@ -80,7 +81,7 @@ def whole(home: Home) -> bool:
     return named == {
         path: hashlib.sha256(content).hexdigest()
         for path, content in contents(home.root).items()
-        if path.startswith(("readings/", "register/", "doubts/"))
+        if path.split("/")[0] in TAKEN_IN
     }
 
 

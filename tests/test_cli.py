@@ -358,15 +358,16 @@ def test_a_damaged_home_is_told(tmp_path: Path) -> None:
         told = damaged(pattern, b"PAR1 half")
         assert told.code == CANNOT, pattern
         assert "damaged" in told.err, pattern
-    told = damaged("parameters.yaml", b"")  # none there: nothing is damaged
+    told = damaged("parameters/*.yaml", b"")  # none there: nothing is damaged
     assert told.code == DONE
 
 
-def test_own_parameters_that_are_wrong_are_told(empty: Path, files: Path) -> None:
-    (empty / "parameters.yaml").write_text("no_such_parameter: 3\n", "utf-8")
-    told = tell("ingest", files / "day.csv", "--home", empty)
+def test_own_parameters_that_are_wrong_are_told(empty: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("no_such_parameter: 3\n", "utf-8")
+    told = tell("parameters", own, "--home", empty)
     assert told.code == CANNOT
-    assert "no_such_parameter" in told.err
+    assert "own.yaml: no_such_parameter" in told.err
 
 
 def test_no_number_is_cut_off_on_a_narrow_screen(home: Path) -> None:

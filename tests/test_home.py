@@ -14,9 +14,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from kwartier import Home, HomeError, allocate, ingest, result, simulate, take_register
+from kwartier import (
+    FileRefused,
+    Home,
+    HomeError,
+    allocate,
+    ingest,
+    result,
+    simulate,
+    take_parameters,
+    take_register,
+)
 from kwartier.adapters import sorting
 from kwartier.adapters.store import day_rows
+from kwartier.parameters import ParameterError
+from kwartier.runs.moments import parameters_of
 from tests import homes, market
 from tests.market import DAY, ONE_DAY, OTHER, POINT, REGISTERED, Market, flat, point, read
 
@@ -461,3 +473,90 @@ def test_what_cannot_be_done_is_told(way: Market, ask: Callable[[Home], Any]) ->
     way.deliver(read(flat()))
     with pytest.raises(HomeError, match=r"no home|no such grid area|no readings|no run of"):
         ask(way.home)
+
+
+# ---- the home's own parameters -------------------------------------------------------------------
+OWN = "zero_run_periods: {{values: {{2026-01-01: {0}}}}}\n"
+
+
+def _zero_run(home: Home, known_at: datetime) -> int:
+    return parameters_of(home, DAY, int(known_at.timestamp())).zero_run_periods
+
+
+def test_parameters_hold_from_when_they_are_known(way: Market) -> None:
+    way.parameters(OWN.format(50), recorded_at=LATER)
+    way.parameters(OWN.format(60), recorded_at=LATER + 2 * HOUR)
+    markets = 32
+    assert _zero_run(way.home, LATER - timedelta(seconds=1)) == markets
+    assert _zero_run(way.home, LATER) == 50
+    assert _zero_run(way.home, LATER + 2 * HOUR - timedelta(seconds=1)) == 50
+    assert _zero_run(way.home, LATER + 2 * HOUR) == 60
+    # One recorded between them, though taken in last, holds between them.
+    way.parameters(OWN.format(55), recorded_at=LATER + HOUR)
+    assert _zero_run(way.home, LATER + HOUR) == 55
+    assert _zero_run(way.home, LATER + 2 * HOUR) == 60
+    assert homes.whole(way.home)
+
+
+def test_parameters_count_as_a_whole(way: Market) -> None:
+    way.parameters(OWN.format(50) + "outlier_factor: {values: {2026-01-01: 9}}\n")
+    way.parameters(OWN.format(60), recorded_at=LATER)
+    held = parameters_of(way.home, DAY, int(LATER.timestamp()))
+    assert (held.zero_run_periods, held.outlier_factor) == (60, 6)
+
+
+def test_the_same_parameters_again_change_nothing_but_after_others_they_do(way: Market) -> None:
+    way.parameters(OWN.format(50))
+    before = homes.contents(way.home.root)
+    way.parameters(OWN.format(50), recorded_at=LATER)
+    assert homes.contents(way.home.root) == before
+    way.parameters(OWN.format(60), recorded_at=LATER)
+    way.parameters(OWN.format(50), recorded_at=LATER + HOUR)
+    assert _zero_run(way.home, LATER + HOUR) == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"no_such: {values: {2026-01-01: 1}}", "no_such: no such parameter"),
+        (b"outlier_factor: 3", "outlier_factor: expected 'values"),
+        (b"outlier_factor: {values: {2026-01-01: many}}", "2026-01-01 on cannot be read"),
+        (b"outlier_factor: {values: {2126-01-01: many}}", "2126-01-01 on cannot be read"),
+        (b"outlier_factor: {values: {1 March: 3}}", "dates are ISO"),
+        (b"outlier_factor: {values: {1899-12-31: 3}}", "no value holds on 1899-12-31"),
+        (b"outlier_factor: [", "not YAML"),
+        (b"- 3", "expected parameter names"),
+        (b"\xff\xfe", "expected text in UTF-8"),
+    ],
+)
+def test_parameters_that_cannot_be_read_are_refused(
+    way: Market, tmp_path: Path, text: bytes, told: str
+) -> None:
+    before = homes.contents(way.home.root)
+    path = tmp_path / "own.yaml"
+    path.write_bytes(text)
+    with pytest.raises(ParameterError, match=f"own.yaml: .*{told}|{told}"):
+        take_parameters(way.home, path)
+    assert homes.contents(way.home.root) == before
+    with pytest.raises(FileRefused, match="expected a file"):
+        take_parameters(way.home, tmp_path / "none.yaml")
+
+
+def test_a_run_as_known_before_takes_the_parameters_of_then(way: Market) -> None:
+    way.deliver(read(flat(step=0, start=0)[:41] + flat(start=-4_000)[41:]))
+    assert way.run(known_at=LATER).found("zero_run")
+    way.parameters(OWN.format(90), recorded_at=LATER + HOUR)
+    assert not way.run(known_at=LATER + HOUR).found("zero_run")
+    assert way.run(known_at=LATER).found("zero_run")
+
+
+def test_a_parameters_file_lying_in_a_home_is_told(way: Market) -> None:
+    way.deliver(read(flat()))
+    lying = way.home.root / "parameters.yaml"
+    lying.write_text(OWN.format(50), "utf-8")
+    with pytest.raises(HomeError, match=r"kwartier parameters parameters\.yaml"):
+        way.run()
+    take_parameters(way.home, lying, recorded_at=REGISTERED)
+    lying.unlink()
+    way.run()
+    assert _zero_run(way.home, LATER) == 50

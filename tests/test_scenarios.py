@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from kwartier import Home, allocate, ingest, result, take_register
+from kwartier import Home, allocate, ingest, result, take_parameters, take_register
 
 SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("given_*"))
 REGISTERED = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -71,7 +71,7 @@ def same(rows: list[Row], then: list[Row]) -> None:
 def take_in(scenario: Path, home: Home, last_day: date) -> None:
     when = scenario / "when"
     if (when / "parameters.yaml").exists():
-        (home.root / "parameters.yaml").write_text((when / "parameters.yaml").read_text("utf-8"))
+        take_parameters(home, when / "parameters.yaml", recorded_at=REGISTERED)
     take_register(home, [when / "register.csv"], recorded_at=REGISTERED)
     for path in sorted(when.glob("readings*.csv")):
         said = path.stem.removeprefix("readings").removeprefix("_of_")

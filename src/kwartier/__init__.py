@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.store import Home, HomeError
     from kwartier.apps.report import write as write_report
-    from kwartier.runs import allocate, ingest, result, take_register
+    from kwartier.runs import allocate, ingest, result, take_parameters, take_register
     from kwartier.simulation import read_zonnedael, simulate
 
 __version__ = "0.1.0"
@@ -24,9 +24,12 @@ _WHERE = {
     "Home": ("kwartier.adapters.store", "Home"),
     "HomeError": ("kwartier.adapters.store", "HomeError"),
     "allocate": ("kwartier.runs", "allocate"),
+    "correct": ("kwartier.runs", "correct"),
     "ingest": ("kwartier.runs", "ingest"),
     "result": ("kwartier.runs", "result"),
+    "run_due": ("kwartier.runs", "run_due"),
     "simulate": ("kwartier.simulation", "simulate"),
+    "take_parameters": ("kwartier.runs", "take_parameters"),
     "take_register": ("kwartier.runs", "take_register"),
     "write_report": ("kwartier.apps.report", "write"),
     "read_zonnedael": ("kwartier.simulation", "read_zonnedael"),
@@ -36,10 +39,13 @@ __all__ = [
     "Home",
     "HomeError",
     "allocate",
+    "correct",
     "ingest",
     "read_zonnedael",
     "result",
+    "run_due",
     "simulate",
+    "take_parameters",
     "take_register",
     "write_report",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,13 +15,14 @@ from kwartier.apps.options import (
     CANNOT,
     AfreshOption,
     AreaOption,
+    DayOption,
     HomeOption,
     JsonOption,
+    MaybeDayOption,
     ThreadsOption,
     ToOption,
     app,
-    days_of,
-    parse_day,
+    days_between,
     parse_moment,
     progress,
     told,
@@ -32,10 +33,40 @@ if TYPE_CHECKING:
 
     from kwartier.adapters.ledger import Run
 
-MaybeDayOption = Annotated[
-    date | None,
-    typer.Option("--day", parser=parse_day, help="Market day, as 2026-03-29.", metavar="DAY"),
-]
+
+@app.command(epilog="Example: kwartier allocate --day 2026-03-28 --to 2026-03-30 --home my-home")
+def allocate(
+    day: DayOption,
+    to: ToOption = None,
+    area: AreaOption = None,
+    home: HomeOption = Path("kwartier-home"),
+    as_known_at: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_moment,
+            help="Use only what was known at this moment, as 2026-03-30T06:00:00Z; default now.",
+            metavar="MOMENT",
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
+    afresh: AfreshOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Allocate market days for yourself: a trial run for each day and grid area, not published."""
+    days = days_between(day, to)
+    with told(), progress("Allocating", "blocks") as show:
+        from kwartier import runs
+
+        made = runs.allocate(
+            kwartier.Home(home),
+            days,
+            grid_area=area,
+            known_at=as_known_at,
+            threads=threads,
+            afresh=afresh,
+            progress=show,
+        )
+    tell(made, as_json)
 
 
 @app.command(
@@ -81,7 +112,7 @@ def run(
         else:
             made = runs.correct(
                 kept,
-                days_of(day, to),
+                days_between(day, to),
                 grid_area=area,
                 threads=threads,
                 afresh=afresh,

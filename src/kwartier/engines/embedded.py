@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kwartier import pipeline
 from kwartier.arrays import Rows
@@ -23,13 +23,17 @@ class Block(Protocol):
         """Read the rows."""
 
 
-class Kept(Protocol):
+_B = TypeVar("_B", bound=Block)
+_Asked = TypeVar("_Asked", bound=Block, contravariant=True)
+
+
+class Kept(Protocol[_Asked]):
     """What blocks added up to before, where it still holds."""
 
-    def get(self, block: Block) -> pipeline.Partial | None:
+    def get(self, block: _Asked) -> pipeline.Partial | None:
         """Give what a block adds up to; None where it must be computed."""
 
-    def put(self, block: Block, partial: pipeline.Partial) -> None:
+    def put(self, block: _Asked, partial: pipeline.Partial) -> None:
         """Keep what a block adds up to."""
 
 
@@ -39,10 +43,10 @@ def cores() -> int:
 
 
 def reduce(
-    blocks: Iterable[Block],
+    blocks: Iterable[_B],
     day: pipeline.Day,
     *,
-    kept: Kept,
+    kept: Kept[_B],
     threads: int | None = None,
     on_block: Callable[[], None] | None = None,
 ) -> pipeline.Partial:
@@ -54,7 +58,7 @@ def reduce(
     threads : how many work side by side; the cores of the machine when not given.
     on_block : called after each block, to show progress.
     """
-    queue: Iterator[Block] = iter(blocks)
+    queue: Iterator[_B] = iter(blocks)
     lock = Lock()
 
     def work() -> pipeline.Partial:

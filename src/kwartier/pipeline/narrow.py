@@ -115,7 +115,9 @@ def narrow(
     smart = _smart_meters(day, partial, around)
     profiled = profiles.profile(day.points, smart.fraction, smart.basis)
     lines = [*smart.lines, *given.lines, *reckoned.lines]
-    closing = _close(day, lines, given.losses, exchange if len(area.couplings.number) else None, profiled)
+    closing = _close(
+        day, lines, given.losses, exchange if len(area.couplings.number) else None, profiled
+    )
 
     name, cells = (day.day, day.points.grid_area), day.points.cells
     by_profile = (cells, profiled.points, closing.offtake, profiled.infeed)

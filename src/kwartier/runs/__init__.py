@@ -4,9 +4,11 @@ What is taken in exists as a whole or not at all; a run's results exist when the
 """
 
 from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run_due
-from kwartier.runs.intake import Intake, ingest, take_register
+from kwartier.runs.deliveries import Intake
+from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress, ledger_of, seconds
 from kwartier.runs.results import differences, of_run, result
+from kwartier.runs.taking import take_parameters, take_register
 
 __all__ = [
     "Intake",
@@ -22,5 +24,6 @@ __all__ = [
     "result",
     "run_due",
     "seconds",
+    "take_parameters",
     "take_register",
 ]

@@ -234,7 +234,8 @@ class _Running:
         self._day, self._run = run.market_day, run
         made = self._runner.make(run, self.way(run.known_at))
         self._run = None
-        return steadily(lambda: self._ledger.get(made.same_as)) if made.same_as else made
+        same = made.same_as
+        return made if same is None else steadily(lambda: self._ledger.get(same))
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class Door:
     def __init__(self, home: Home, recorded_at: int, progress: Progress) -> None:
         self._recorded_at = recorded_at
         taken_in = periods.locate(np.array([recorded_at], np.int64))[0][0]
-        self._parameters = parameters_of(home, periods.day_of_number(taken_in))
+        self._parameters = parameters_of(home, periods.day_of_number(taken_in), recorded_at)
         self._register = register_of(home, recorded_at)
         self.areas = self._register.areas()
         self._known = self._register.numbers()
@@ -67,7 +67,8 @@ class Door:
         self.rows_in = 0
 
     def _readable_on(self, day: date) -> Readable:
-        points = self._register.on(day, parameters_of(self._home, day)).points
+        held = parameters_of(self._home, day, self._recorded_at)
+        points = self._register.on(day, held).points
         of_area = [points[area] for area in self.areas]
         number = np.concatenate([p.number for p in of_area])
         order = np.argsort(number)

@@ -1,130 +1,22 @@
-"""Taking in: files → the home. One call is one delivery, and exists as a whole or not at all."""
+"""Taking in readings: files → day rows. One call is one delivery, whole or not at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from kwartier import findings, periods
 from kwartier.adapters import files, sorting, store
-from kwartier.adapters.store import Home, HomeError
+from kwartier.adapters.store import Home
 from kwartier.arrays import Int64s, Rows
+from kwartier.runs.deliveries import Intake, Source, in_order, new_files
 from kwartier.runs.door import ORDER, PLACED, Door, day_and_area, unpack
-from kwartier.runs.moments import (
-    Progress,
-    identity,
-    seconds,
-    silent,
-)
+from kwartier.runs.moments import Progress, identity, seconds, silent
 from kwartier.steps import delivery
-
-# A path, or an Arrow table (or what gives one out).
-Source = Any
-
-
-@dataclass(frozen=True)
-class Intake:
-    """What one delivery brought: rows in = rows kept + rows in findings."""
-
-    delivery: str | None
-    rows_in: int = 0
-    rows_kept: int = 0
-    skipped: tuple[str, ...] = ()
-    found: Mapping[str, int] = field(default_factory=dict)
-    days: tuple[str, ...] = ()
-
-
-# What a later register may say otherwise, and what a later moment.
-_BY_REGISTER, _BY_MOMENT = {"unknown_point", "not_eligible"}, {"in_future"}
-
-
-def _settled(delivery: Mapping[str, Any], moment: int, register: int) -> bool:
-    """Tell whether looking at the files of a delivery again, now, can bring nothing new.
-
-    Parameters
-    ----------
-    moment : when they would be taken in [s UTC]; earlier than before, and more may be young enough.
-    register : the number of the newest delivery of the register.
-    """
-    lost = {rule for rule, rows in delivery.get("rows_found", {}).items() if rows}
-    before = delivery["recorded_at"]
-    return not (
-        moment < before
-        or (moment > before and lost & _BY_MOMENT)
-        or (register > delivery["number"] and lost & _BY_REGISTER)
-    )
-
-
-def _files(
-    home: Home, sources: Sequence[Source], kind: str, moment: int
-) -> tuple[list[Path], list[dict[str, str]], list[str]]:
-    """Turn sources into files, and leave out those that were taken in before, by their content."""
-    deliveries = home.deliveries()
-    register = max((d["number"] for d in deliveries if d["kind"] == "register"), default=0)
-    known = {
-        entry["sha256"]
-        for manifest in deliveries
-        if manifest["kind"] == kind and _settled(manifest, moment, register)
-        for entry in manifest["inputs"]
-    }
-    if isinstance(sources, str | Path) or hasattr(sources, "__arrow_c_stream__"):
-        raise TypeError("sources: expected a list of files and tables, not one; write [source]")
-    paths, inputs, skipped = [], [], []
-    for number, source in enumerate(sources):
-        if isinstance(source, str | Path):
-            path = Path(source)
-        elif not hasattr(source, "__arrow_c_stream__"):
-            raise TypeError(
-                "sources: expected a path or a table that Arrow can read (of pyarrow, pandas, "
-                f"Polars, DuckDB), not {type(source).__name__}"
-            )
-        else:
-            path = home.scratch() / f"table-{number}.parquet"
-            pq.write_table(pa.table(source), path)
-        if not path.is_file():
-            problem = files.Problem(path.name, None, None, "a file", "nothing")
-            raise files.FileRefused([problem], 1)
-        entry = {"name": path.name, "sha256": store.sha256(path)}
-        if entry["sha256"] in known:
-            skipped.append(path.name)
-        else:
-            known.add(entry["sha256"])
-            paths.append(path)
-            inputs.append(entry)
-    return paths, inputs, skipped
-
-
-def take_register(
-    home: Home, sources: Sequence[Source], *, recorded_at: datetime | None = None
-) -> Intake:
-    """Take in files (or Arrow tables) of the register of accounting points.
-
-    Parameters
-    ----------
-    recorded_at : when rows that do not say so became known; now when not given.
-
-    Raises
-    ------
-    FileRefused : something is wrong in the files; nothing of them is kept.
-    """
-    moment = seconds(recorded_at)
-    with home.writing():
-        paths, inputs, skipped = _files(home, sources, "register", moment)
-        if not paths:
-            return Intake(None, skipped=tuple(skipped))
-        rows = files.read_register(paths, datetime.fromtimestamp(moment, UTC))
-        rows = rows.sort_by([(name, "ascending") for name in ("accounting_point", "valid_from")])
-        name = identity([inputs, moment])
-        entry = home.add(rows, home.root / "register" / f"{name}.parquet")
-        home.deliver("register", moment, id=name, inputs=inputs, files=[entry], rows_in=len(rows))
-    return Intake(name, len(rows), len(rows), tuple(skipped))
 
 
 def ingest(
@@ -150,16 +42,10 @@ def ingest(
     """
     moment = seconds(recorded_at)
     with home.writing():
-        paths, inputs, skipped = _files(home, sources, "readings", moment)
+        paths, inputs, skipped = new_files(home, sources, "readings", moment)
         if not paths:
             return Intake(None, skipped=tuple(skipped))
-        # A delivery of which nothing was kept stands in nobody's way.
-        readings = [d for d in home.deliveries() if d["kind"] == "readings"]
-        earlier = [d["recorded_at"] for d in readings if d["rows_kept"]]
-        if earlier and moment < max(earlier):
-            raise HomeError(
-                "readings recorded later are here already; take deliveries in, in order"
-            )
+        in_order(home, "readings", moment)
         door = Door(home, moment, progress)
         name = identity([inputs, moment])
         batches = door.batches(files.read_readings(paths, clock))

@@ -57,10 +57,13 @@ def identity(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def parameters_of(home: Home, day: date) -> Parameters:
-    """Give the parameters that hold on a day; the home's own go before the market's."""
-    text = home.parameters_text()
-    own = None if text is None else parameters.parse(text, "parameters.yaml")
+def parameters_of(home: Home, day: date, known_at: int) -> Parameters:
+    """Give the parameters that hold on a day, as known at a moment [s UTC].
+
+    The home's own go before the market's.
+    """
+    text = home.own_parameters(known_at)
+    own = None if text is None else parameters.parse(text, "the home's parameters")
     return parameters.load(day, own)
 
 

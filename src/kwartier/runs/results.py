@@ -52,10 +52,13 @@ def result(
 def _newest(home: Home, day: date, grid_area: str | None) -> list[Run]:
     """Give the complete run of each area that was created last."""
     ledger = ledger_of(home)
-    made = steadily(lambda: ledger.runs(first=day, last=day, grid_area=grid_area))
-    areas = sorted({run.grid_area for run in made})
-    newest = [steadily(lambda area=area: ledger.latest(day, area)) for area in areas]
-    return [run for run in newest if run is not None]
+
+    def ask() -> list[Run]:
+        made = ledger.runs(first=day, last=day, grid_area=grid_area)
+        newest = [ledger.latest(day, area) for area in sorted({run.grid_area for run in made})]
+        return [run for run in newest if run is not None]
+
+    return steadily(ask)
 
 
 def of_run(home: Home, run: Run, name: str) -> pa.Table:
@@ -74,23 +77,21 @@ def of_run(home: Home, run: Run, name: str) -> pa.Table:
 
 
 def before(home: Home, run: Run) -> Run | None:
-    """Give the run that a run is held against: of a published one the published run before it,
-    of a trial the complete run that was created before it."""
-    ledger = ledger_of(home)
-    if run.previous is not None:
-        return steadily(lambda: ledger.get(run.previous))
-    if run.publication is not None:
-        return None
-    made = steadily(
-        lambda: ledger.runs(
-            first=run.market_day,
-            last=run.market_day,
-            grid_area=run.grid_area,
-            states=(_COMPLETE,),
-        )
-    )
-    earlier = [other for other in made if other.number < run.number]
-    return max(earlier, key=lambda other: other.number, default=None)
+    """Give the run that a complete run is held against, None where there is none.
+
+    Of a published run it is the one that was published before it, of a trial the complete run
+    that was created before it.
+    """
+    ledger, day = ledger_of(home), run.market_day
+
+    def ask() -> Run | None:
+        if run.publication is not None:
+            return None if run.previous is None else ledger.get(run.previous)
+        made = ledger.runs(first=day, last=day, grid_area=run.grid_area, states=(_COMPLETE,))
+        earlier = [other for other in made if other.number < run.number]
+        return max(earlier, key=lambda other: other.number, default=None)
+
+    return steadily(ask)
 
 
 def differences(home: Home, run: Run) -> pa.Table:

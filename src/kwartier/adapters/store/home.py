@@ -1,6 +1,10 @@
 """The home: where the register, readings and results are kept.
 
     register/ID.parquet                                      rows of the register, as taken in
+    couplings/ID.parquet                                     rows of the couplings, as taken in
+    fractions/ID.parquet                                     standard and dimensioned fractions
+    parameters/ID.yaml                                       the home's own parameters
+    volumes/market_day=D/ID.parquet                          quarter volumes, as taken in
     readings/market_day=D/grid_area=A/complete-ID.parquet    day rows without holes
     readings/market_day=D/grid_area=A/partial-ID.parquet     day rows with holes or meter status
     doubts/ID.parquet                                        findings made when taking in
@@ -14,6 +18,7 @@ manifest is renamed into place, and a run from the moment the ledger says that i
 a killed process left is not named by any manifest and is swept away by the next one that writes. A
 later delivery does not change files: it holds, whole, the rows of every point that it changes, so
 the newest delivery that holds a point counts, and an older one still answers what was known before.
+Volumes are kept as they came; of those the newest delivery that has a volume of a period counts.
 """
 
 from __future__ import annotations
@@ -30,6 +35,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from kwartier import periods
+from kwartier.adapters.store import quarter_volumes
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
 from kwartier.adapters.store.writing import (
     UNFINISHED,
@@ -37,10 +44,16 @@ from kwartier.adapters.store.writing import (
     Writer,
     read_json,
     read_table,
+    read_text,
+    sha256,
     sync,
     write_json,
+    write_text,
 )
-from kwartier.arrays import Int64s
+from kwartier.arrays import Delivered, Int64s
+
+# The folders of what was taken in; a manifest names every file in them.
+_PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 
 
 class Home:
@@ -82,7 +95,7 @@ class Home:
 
     def _sweep(self) -> None:
         named = {self.root / f["path"] for d in self.deliveries() for f in d["files"]}
-        for part in ("register", "readings", "doubts"):
+        for part in _PARTS:
             for path in sorted((self.root / part).rglob("*")):
                 if path.is_file() and path not in named:
                     path.unlink()
@@ -92,11 +105,6 @@ class Home:
 
     def _clear_scratch(self) -> None:
         shutil.rmtree(self.root / "tmp", ignore_errors=True)
-
-    def parameters_text(self) -> str | None:
-        """Give the home's own parameters.yaml, where there is one."""
-        path = self.root / "parameters.yaml"
-        return path.read_text("utf-8") if path.is_file() else None
 
     def scratch(self) -> Path:
         """Give a folder for what is too large for memory; swept away afterwards."""
@@ -118,12 +126,22 @@ class Home:
         found = [self._manifests[name] for name in sorted(self._manifests)]
         return [d for d in found if known_at is None or d["recorded_at"] <= known_at]
 
+    def newest(self, kind: str, known_at: int | None = None) -> dict[str, Any] | None:
+        """Give the manifest that was recorded last of a kind, as known at a moment [s UTC]."""
+        taken = [d for d in self.deliveries(known_at) if d["kind"] == kind]
+        return max(taken, key=lambda d: (d["recorded_at"], d["number"]), default=None)
+
     def add(self, table: pa.Table, path: Path, **options: Any) -> dict[str, Any]:
         """Write a table to a path of the home; it exists once a manifest names it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with Writer(self.root, path, table.schema, **options) as writer:
             writer.write(table)
         return writer.entry()
+
+    def add_text(self, text: str, path: Path) -> dict[str, Any]:
+        """Write a text to a path of the home; it exists once a manifest names it."""
+        write_text(path, text)
+        return {"path": path.relative_to(self.root).as_posix(), "sha256": sha256(path)}
 
     def deliver(self, kind: str, recorded_at: int, **manifest: Any) -> dict[str, Any]:
         """Make a delivery exist: write its manifest."""
@@ -133,13 +151,54 @@ class Home:
         return entry
 
     def table_of(self, part: str, known_at: int | None = None) -> list[pa.Table]:
-        """Read the tables of one part, register or doubts, in order of delivery."""
+        """Read the tables of one part in order of delivery.
+
+        part : register, couplings, fractions or doubts.
+        """
         return [
             read_table(self.root / f["path"], words_as_codes=part == "register")
             for d in self.deliveries(known_at)
             for f in d["files"]
             if f["path"].startswith(part + "/")
         ]
+
+    def own_parameters(self, known_at: int | None = None) -> str | None:
+        """Give the text of the home's own parameters, as known at a moment [s UTC]; None: none.
+
+        Raises
+        ------
+        HomeError : a parameters.yaml lies in the home, where it was read from before.
+        """
+        lying = self.root / "parameters.yaml"
+        if lying.exists():
+            raise HomeError(
+                f"{lying} is not read there; take it in with 'kwartier parameters parameters.yaml' "
+                "and take it away"
+            )
+        newest = self.newest("parameters", known_at)
+        return None if newest is None else read_text(self.root / newest["files"][0]["path"])
+
+    def add_volumes(self, rows: Delivered, day: date, delivery: str) -> dict[str, Any]:
+        """Write the quarter volumes that a delivery brings of a day."""
+        path = self.root / "volumes" / f"market_day={day.isoformat()}" / f"{delivery}.parquet"
+        return self.add(quarter_volumes.table(rows), path)
+
+    def volumes(
+        self, day: date, known_at: int | None = None
+    ) -> tuple[Delivered, list[tuple[str, str]]]:
+        """Give the quarter volumes of a day as known at a moment.
+
+        Returns
+        -------
+        volumes : of each period the last delivered volume.
+        files : what they were read from: path in the home, SHA-256.
+        """
+        self.deliveries()
+        held = self._files.get(f"volumes/market_day={day.isoformat()}", [])
+        files = [f for d, f in held if known_at is None or d["recorded_at"] <= known_at]
+        layers = [quarter_volumes.rows(read_table(self.root / file["path"])) for file in files]
+        merged = quarter_volumes.merged(layers, periods.count(day))
+        return merged, [(file["path"], file["sha256"]) for file in files]
 
     def layer_writer(self, day: date, grid_area: str, delivery: str) -> LayerWriter:
         """Begin to write the day rows that a delivery brings of an area and day."""

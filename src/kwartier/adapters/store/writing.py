@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -88,6 +88,12 @@ def read_table(path: Path, *, words_as_codes: bool = False) -> pa.Table:
     )
 
 
+def read_text(path: Path) -> str:
+    """Read a text of the home."""
+    with reading(path):
+        return path.read_text("utf-8")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a manifest."""
     with reading(path):
@@ -95,16 +101,29 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a manifest under another name, sync it and rename it."""
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """Write a text file under another name, sync it and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(path.name + UNFINISHED)
     with unfinished.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1, sort_keys=True)
+        yield file
         file.flush()
         os.fsync(file.fileno())
     os.replace(unfinished, path)
     sync(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text, whole or not at all."""
+    with _written(path) as file:
+        file.write(text)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a manifest, whole or not at all."""
+    with _written(path) as file:
+        json.dump(content, file, indent=1, sort_keys=True)
 
 
 def sync(path: Path) -> None:

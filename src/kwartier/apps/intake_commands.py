@@ -1,0 +1,135 @@
+"""Commands that take something in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import kwartier
+from kwartier.apps.options import (
+    Clock,
+    Files,
+    HomeOption,
+    JsonOption,
+    RecordedOption,
+    app,
+    progress,
+    told,
+)
+
+if TYPE_CHECKING:
+    from kwartier.runs import Intake
+
+# What to do where nothing was kept, by the rule that most rows came under.
+_WHAT_TO_DO = {
+    "too_old": "A day can be settled until {days} days after it, and these are older. To allocate "
+    "the past, say when it was known, with a MOMENT after the last reading (such as "
+    "2026-03-30T06:00:00Z):\n"
+    "  kwartier register FILE --recorded-at MOMENT\n"
+    "  kwartier ingest FILE --recorded-at MOMENT",
+    "in_future": "They are later than the moment of taking in: look at their dates and offsets, "
+    "and at --recorded-at.",
+    "unknown_point": "Take in a register that has their points ('kwartier register FILE'), and "
+    "then the same file again.",
+    "not_eligible": "The register says that their points may not be read on these days. If that is "
+    "wrong, take in a register that says otherwise, and then the same file again.",
+    "off_quarter": "Readings count on the quarter-hour; look at their minutes and seconds.",
+}
+
+
+def _tell_intake(
+    intake: Intake, as_json: bool, what: str, home: Path, recorded_at: datetime | None
+) -> None:
+    if as_json:
+        print(json.dumps(intake.__dict__, default=list))
+        return
+    for name in intake.skipped:
+        print(f"{name}: taken in before, skipped")
+    if intake.skipped and recorded_at is not None:
+        print("What was taken in stays known from then on; a later --recorded-at changes nothing.")
+    if intake.delivery:
+        from kwartier import findings
+
+        print(f"{intake.rows_in:,} {what} in, {intake.rows_kept:,} kept")
+        for rule, rows in sorted(intake.found.items()):
+            if rows:
+                print(f"{rows:>12,} not kept: {rule} ({findings.RULES[rule].meaning})")
+    if intake.days:
+        print(f"market days {intake.days[0]} to {intake.days[-1]}")
+    elif intake.rows_kept and what == "readings":
+        print("nothing new: these readings were here already")
+    elif intake.rows_in and not intake.rows_kept:
+        rule = max(intake.found, key=lambda name: intake.found[name])
+        text = f"None of them was kept. {_what_to_do(rule, home, recorded_at)}"
+        print(text.rstrip(), file=sys.stderr)
+
+
+def _what_to_do(rule: str, home: Path, recorded_at: datetime | None) -> str:
+    from kwartier.runs import moments
+
+    known = recorded_at or datetime.now(UTC)
+    at = moments.seconds(known)
+    days = moments.parameters_of(kwartier.Home(home), known.date(), at).too_old_days
+    return _WHAT_TO_DO.get(rule, "").format(days=days)
+
+
+@app.command(epilog="Example: kwartier register points.csv --home my-home")
+def register(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in the register of accounting points."""
+    with told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True)
+        intake = runs.take_register(kept, files, recorded_at=recorded_at)
+        _tell_intake(intake, as_json, "rows", home, recorded_at)
+
+
+@app.command(epilog="Example: kwartier ingest day.csv.gz late.parquet --home my-home")
+def ingest(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    clock: Annotated[
+        Clock | None,
+        typer.Option(help="What local times without UTC offset mean; refused when not given."),
+    ] = None,
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in readings, as one delivery."""
+    with told(), progress("Taking in readings", "rows") as show:
+        from kwartier import runs
+
+        intake = runs.ingest(
+            kwartier.Home(home),
+            files,
+            clock=clock.value if clock else None,
+            recorded_at=recorded_at,
+            progress=show,
+        )
+    _tell_intake(intake, as_json, "readings", home, recorded_at)
+
+
+@app.command(epilog="Example: kwartier parameters own.yaml --home my-home")
+def parameters(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.")],
+    home: HomeOption = Path("kwartier-home"),
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in parameters of the home's own, in place of those it had."""
+    with told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True)
+        intake = runs.take_parameters(kept, file, recorded_at=recorded_at)
+        _tell_intake(intake, as_json, "parameters", home, recorded_at)

@@ -1,0 +1,126 @@
+"""What every delivery shares: its files, which were taken in before, and what it brought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kwartier.adapters import files, store
+from kwartier.adapters.store import Home, HomeError
+
+# A path, or an Arrow table (or what gives one out).
+Source = Any
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What one delivery brought: rows in = rows kept + rows in findings."""
+
+    delivery: str | None
+    rows_in: int = 0
+    rows_kept: int = 0
+    skipped: tuple[str, ...] = ()
+    found: Mapping[str, int] = field(default_factory=dict)
+    days: tuple[str, ...] = ()
+
+
+# What a later moment of taking in may say otherwise, and what later deliveries of other kinds.
+_BY_MOMENT = {"in_future"}
+_BY_KINDS = {
+    "unknown_point": ("register", "couplings"),
+    "not_eligible": ("register", "parameters"),
+    "not_by_volumes": ("register", "couplings"),
+    "triple_not_allowed": ("parameters",),
+    "off_quarter": ("parameters",),
+    "too_old": ("parameters",),
+}
+
+
+def _settled(delivery: Mapping[str, Any], moment: int, newest: Mapping[str, int]) -> bool:
+    """Tell whether looking at the files of a delivery again, now, can bring nothing new.
+
+    Parameters
+    ----------
+    moment : when they would be taken in [s UTC]; earlier than before, and more may be young enough.
+    newest : the number of the newest delivery of each kind.
+    """
+    lost = {rule for rule, rows in delivery.get("rows_found", {}).items() if rows}
+    before = delivery["recorded_at"]
+    since = {kind for kind, number in newest.items() if number > delivery["number"]}
+    return not (
+        moment < before
+        or (moment > before and lost & _BY_MOMENT)
+        or any(since & set(_BY_KINDS.get(rule, ())) for rule in lost)
+    )
+
+
+def new_files(
+    home: Home, sources: Sequence[Source], kind: str, moment: int, **said: object
+) -> tuple[list[Path], list[dict[str, Any]], list[str]]:
+    """Turn sources into files, and leave out those that were taken in before, by their content.
+
+    Parameters
+    ----------
+    said : what was said about the files; said otherwise, they are other files.
+
+    Returns
+    -------
+    paths, inputs, skipped : the files to read, what a manifest says of them, names left out.
+    """
+    deliveries = home.deliveries()
+    newest = {d["kind"]: d["number"] for d in deliveries}
+    known = [
+        {name: value for name, value in entry.items() if name != "name"}
+        for manifest in deliveries
+        if manifest["kind"] == kind and _settled(manifest, moment, newest)
+        for entry in manifest["inputs"]
+    ]
+    if isinstance(sources, str | Path) or hasattr(sources, "__arrow_c_stream__"):
+        raise TypeError("sources: expected a list of files and tables, not one; write [source]")
+    paths, inputs, skipped = [], [], []
+    for number, source in enumerate(sources):
+        path = path_of(home, source, number)
+        content = {"sha256": store.sha256(path), **said}
+        if content in known:
+            skipped.append(path.name)
+        else:
+            known.append(content)
+            paths.append(path)
+            inputs.append({"name": path.name, **content})
+    return paths, inputs, skipped
+
+
+def path_of(home: Home, source: Source, number: int = 0) -> Path:
+    """Give the file of a source; a table is written to one."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+    elif not hasattr(source, "__arrow_c_stream__"):
+        raise TypeError(
+            "sources: expected a path or a table that Arrow can read (of pyarrow, pandas, "
+            f"Polars, DuckDB), not {type(source).__name__}"
+        )
+    else:
+        path = home.scratch() / f"table-{number}.parquet"
+        pq.write_table(pa.table(source), path)
+    if not path.is_file():
+        problem = files.Problem(path.name, None, None, "a file", "nothing")
+        raise files.FileRefused([problem], 1)
+    return path
+
+
+def in_order(home: Home, kind: str, moment: int) -> None:
+    """Refuse a delivery that comes before one that is here already.
+
+    Raises
+    ------
+    HomeError : a later delivery was taken in before.
+    """
+    # A delivery of which nothing was kept stands in nobody's way.
+    earlier = [d["recorded_at"] for d in home.deliveries() if d["kind"] == kind and d["rows_kept"]]
+    if earlier and moment < max(earlier):
+        raise HomeError(f"{kind} recorded later are here already; take deliveries in, in order")

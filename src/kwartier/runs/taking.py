@@ -1,0 +1,98 @@
+"""Taking in what is small: the register, the couplings, fractions and the home's own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from kwartier import parameters
+from kwartier.adapters import files, store
+from kwartier.adapters.store import Home
+from kwartier.parameters import ParameterError
+from kwartier.runs.deliveries import Intake, Source, new_files, path_of
+from kwartier.runs.moments import identity, seconds
+
+# The market's parameters hold from here on.
+_FIRST_DAY = date(1900, 1, 1)
+
+
+def take_register(
+    home: Home, sources: Sequence[Source], *, recorded_at: datetime | None = None
+) -> Intake:
+    """Take in files (or Arrow tables) of the register of accounting points.
+
+    Parameters
+    ----------
+    recorded_at : when rows that do not say so became known; now when not given.
+
+    Raises
+    ------
+    FileRefused : something is wrong in the files; nothing of them is kept.
+    """
+    by = ("accounting_point", "valid_from")
+    return _take(home, sources, "register", seconds(recorded_at), files.read_register, by)
+
+
+def _take(
+    home: Home,
+    sources: Sequence[Source],
+    kind: str,
+    moment: int,
+    read: Callable[[Sequence[Path], datetime], pa.Table],
+    by: Sequence[str],
+    **said: object,
+) -> Intake:
+    """Take in files as one table, in the order of some of its columns."""
+    with home.writing():
+        paths, inputs, skipped = new_files(home, sources, kind, moment, **said)
+        if not paths:
+            return Intake(None, skipped=tuple(skipped))
+        rows = read(paths, datetime.fromtimestamp(moment, UTC))
+        rows = rows.sort_by([(name, "ascending") for name in by])
+        name = identity([inputs, moment])
+        entry = home.add(rows, home.root / kind / f"{name}.parquet")
+        home.deliver(kind, moment, id=name, inputs=inputs, files=[entry], rows_in=len(rows))
+    return Intake(name, len(rows), len(rows), tuple(skipped))
+
+
+def take_parameters(
+    home: Home, source: str | Path, *, recorded_at: datetime | None = None
+) -> Intake:
+    """Take in the home's own parameters, in place of all that it had of its own before.
+
+    Parameters
+    ----------
+    source : a YAML file in the form of the market's parameters.
+    recorded_at : from when they are known; now when not given.
+
+    Raises
+    ------
+    ParameterError : not such a file, or a value that cannot be read; nothing of it is kept.
+    FileRefused : no such file.
+    """
+    moment = seconds(recorded_at)
+    with home.writing():
+        path = path_of(home, source)
+        inputs = [{"name": path.name, "sha256": store.sha256(path)}]
+        try:
+            text = path.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise ParameterError(f"{path.name}: expected text in UTF-8") from None
+        own = parameters.parse(text, path.name)
+        newest = home.newest("parameters", moment)
+        # Taken in again after another one, the same file is a change.
+        if newest and newest["inputs"][0]["sha256"] == inputs[0]["sha256"]:
+            return Intake(None, skipped=(path.name,))
+        named = {day for entry in own.values() for day in entry["values"]}
+        for day in sorted(named | {_FIRST_DAY}, key=str):
+            try:
+                parameters.load(day, own)
+            except ParameterError as error:
+                raise ParameterError(f"{path.name}: {error}") from None
+        name = identity([inputs, moment])
+        entry = home.add_text(text, home.root / "parameters" / f"{name}.yaml")
+        home.deliver("parameters", moment, id=name, inputs=inputs, files=[entry], rows_in=len(own))
+    return Intake(name, len(own), len(own))
