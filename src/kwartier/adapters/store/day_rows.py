@@ -66,7 +66,7 @@ class Layer:
         return np.unique(column["accounting_point"].to_numpy())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """A row group of a layer, less the points that a later delivery holds.
 
