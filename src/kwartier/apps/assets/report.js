@@ -205,8 +205,8 @@
         { type: "value", name: "residual, kWh per quarter", nameTextStyle: { align: "left" }, splitNumber: 4, axisLabel: { formatter: shortKwh } },
         {
           type: "value", name: "RCF; the band is where nothing is found", nameTextStyle: { align: "left" }, gridIndex: 1, splitNumber: 4,
-          min: (range) => Math.min(low - 0.05, Math.floor(range.min * 20) / 20),
-          max: (range) => Math.max(high + 0.05, Math.ceil(range.max * 20) / 20),
+          min: (range) => Math.min(low - 0.1, Math.floor(range.min * 5) / 5),
+          max: (range) => Math.max(high + 0.1, Math.ceil(range.max * 5) / 5),
           axisLabel: { formatter: (value) => grouped(value, 2).replace("-", "−") },
         },
       ],
