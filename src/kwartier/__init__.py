@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.store import Home, HomeError
     from kwartier.apps.report import write as write_report
-    from kwartier.runs import allocate, ingest, result, take_parameters, take_register
+    from kwartier.runs import (
+        allocate,
+        ingest,
+        result,
+        take_couplings,
+        take_parameters,
+        take_register,
+    )
     from kwartier.simulation import read_zonnedael, simulate
 
 __version__ = "0.1.0"
@@ -27,6 +34,7 @@ _WHERE = {
     "ingest": ("kwartier.runs", "ingest"),
     "result": ("kwartier.runs", "result"),
     "simulate": ("kwartier.simulation", "simulate"),
+    "take_couplings": ("kwartier.runs", "take_couplings"),
     "take_parameters": ("kwartier.runs", "take_parameters"),
     "take_register": ("kwartier.runs", "take_register"),
     "write_report": ("kwartier.apps.report", "write"),
@@ -41,6 +49,7 @@ __all__ = [
     "read_zonnedael",
     "result",
     "simulate",
+    "take_couplings",
     "take_parameters",
     "take_register",
     "write_report",

@@ -7,7 +7,7 @@ from kwartier.runs.allocating import Run, allocate, result
 from kwartier.runs.deliveries import Intake
 from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress
-from kwartier.runs.taking import take_parameters, take_register
+from kwartier.runs.taking import take_couplings, take_parameters, take_register
 
 __all__ = [
     "Intake",
@@ -16,6 +16,7 @@ __all__ = [
     "allocate",
     "ingest",
     "result",
+    "take_couplings",
     "take_parameters",
     "take_register",
 ]
