@@ -75,7 +75,8 @@ def test_the_switch_leaves_the_profiled_as_assumed_and_the_rest_to_nobody() -> N
     closed = residual.close(np.array([1_000]), weights([300], [100]), NOBODY)
     assert closed.offtake[:, 0].tolist() == [300, 100]
     assert closed.unassigned.tolist() == [600]
-    assert closed.factor.tolist() == [250_000]
+    assert closed.factor.tolist() == [100_000]
+    assert [int(row["observed"]) for row in closed.found] == [600]
 
 
 def alarms(r: int, v: int) -> list[tuple[int, int]]:

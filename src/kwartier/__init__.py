@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.store import Home, HomeError
     from kwartier.apps.report import write as write_report
-    from kwartier.runs import allocate, ingest, result, take_parameters, take_register
+    from kwartier.runs import (
+        allocate,
+        ingest,
+        result,
+        take_couplings,
+        take_parameters,
+        take_register,
+    )
     from kwartier.simulation import read_zonnedael, simulate
 
 __version__ = "0.1.0"
@@ -29,6 +36,7 @@ _WHERE = {
     "result": ("kwartier.runs", "result"),
     "run_due": ("kwartier.runs", "run_due"),
     "simulate": ("kwartier.simulation", "simulate"),
+    "take_couplings": ("kwartier.runs", "take_couplings"),
     "take_parameters": ("kwartier.runs", "take_parameters"),
     "take_register": ("kwartier.runs", "take_register"),
     "write_report": ("kwartier.apps.report", "write"),
@@ -45,6 +53,7 @@ __all__ = [
     "result",
     "run_due",
     "simulate",
+    "take_couplings",
     "take_parameters",
     "take_register",
     "write_report",

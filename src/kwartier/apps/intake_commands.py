@@ -119,6 +119,22 @@ def ingest(
     _tell_intake(intake, as_json, "readings", home, recorded_at)
 
 
+@app.command(epilog="Example: kwartier couplings couplings.csv --home my-home")
+def couplings(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in the couplings of grid areas."""
+    with told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True)
+        intake = runs.take_couplings(kept, files, recorded_at=recorded_at)
+        _tell_intake(intake, as_json, "rows", home, recorded_at)
+
+
 @app.command(epilog="Example: kwartier parameters own.yaml --home my-home")
 def parameters(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.")],

@@ -8,7 +8,7 @@ from kwartier.runs.deliveries import Intake
 from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress, ledger_of, seconds
 from kwartier.runs.results import differences, of_run, result
-from kwartier.runs.taking import take_parameters, take_register
+from kwartier.runs.taking import take_couplings, take_parameters, take_register
 
 __all__ = [
     "Intake",
@@ -24,6 +24,7 @@ __all__ = [
     "result",
     "run_due",
     "seconds",
+    "take_couplings",
     "take_parameters",
     "take_register",
 ]

@@ -36,6 +36,23 @@ def take_register(
     return _take(home, sources, "register", seconds(recorded_at), files.read_register, by)
 
 
+def take_couplings(
+    home: Home, sources: Sequence[Source], *, recorded_at: datetime | None = None
+) -> Intake:
+    """Take in files (or Arrow tables) of the couplings of grid areas.
+
+    Parameters
+    ----------
+    recorded_at : when rows that do not say so became known; now when not given.
+
+    Raises
+    ------
+    FileRefused : something is wrong in the files; nothing of them is kept.
+    """
+    by = ("coupling", "valid_from")
+    return _take(home, sources, "couplings", seconds(recorded_at), files.read_couplings, by)
+
+
 def _take(
     home: Home,
     sources: Sequence[Source],

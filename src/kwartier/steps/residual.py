@@ -64,15 +64,15 @@ def close(residual: Int64s, weights: shares.Products, held: Parameters) -> Close
     """
     columns = weights.T.tolist()
     sums = [sum(column) for column in columns]
-    of_period = list(zip(residual.tolist(), sums, strict=True))
+    exact: list[Fraction | None] = [None] * len(sums)
     if held.residual_assigned_to == parameters.ON_OFFTAKE:
         offtake = np.zeros(weights.shape, np.int64)
-        for t, (r, v) in enumerate(of_period):
+        for t, (r, v) in enumerate(zip(residual.tolist(), sums, strict=True)):
             if v:
                 offtake[:, t] = shares.spread(r, columns[t])
+                exact[t] = Fraction(r * FRACTION_SCALE, v)
     else:
         offtake = assume(weights)
-    exact = [Fraction(r * FRACTION_SCALE, v) if v else None for r, v in of_period]
     factor = [
         FACTOR_SCALE if f is None else shares.half_up(f.numerator * FACTOR_SCALE, f.denominator)
         for f in exact

@@ -73,26 +73,25 @@ def reckon(points: AreaPoints, ask: Ask, periods: int) -> Reckoned:
                     )
                 )
                 continue
+            # Infeed that the register does not give is none: lamps do not feed in.
+            counted = fed[points.annual_known[fed, direction]] if direction else fed
             total, low = (
-                int(part[fed, direction].sum()) for part in (points.annual, points.annual_low)
+                int(part[counted, direction].sum()) for part in (points.annual, points.annual_low)
             )
             annual = np.full(periods, total, np.int64)
             annual[asked.basis == OF_LOW] = low
             annual[asked.basis == OF_NORMAL] = total - low
             volume += np.array(shares.of_annual(annual, asked.fraction), np.int64)
     index = np.array(mine, np.int64)
-    unknown = [index[~points.annual_known[index, d]] for d in range(2)]
-    found = [
-        findings.records(
-            "no_annual_volume",
-            points.number[part],
-            register=findings.OF_DIRECTION[d],
-            first_period=1,
-            last_period=periods,
-            observed=points.annual[part, d],
-        )
-        for d, part in enumerate(unknown)
-    ]
+    unknown = index[~points.annual_known[index, 0]]
+    found = findings.records(
+        "no_annual_volume",
+        points.number[unknown],
+        register=findings.OF_DIRECTION[0],
+        first_period=1,
+        last_period=periods,
+        observed=points.annual[unknown, 0],
+    )
     lines, covered = [], []
     for (brp, supplier, direction), (volume, count) in sums.items():
         key = (brp, supplier, codes.UNMETERED)
@@ -105,4 +104,4 @@ def reckon(points: AreaPoints, ask: Ask, periods: int) -> Reckoned:
                     *(count, count * periods, int(volume.sum())),
                 )
             )
-    return Reckoned(lines, covered, np.concatenate(found), np.concatenate(missing))
+    return Reckoned(lines, covered, found, np.concatenate(missing))

@@ -1,10 +1,11 @@
-"""The file doors: registers of accounting points and readings, from CSV and Parquet.
+"""The file doors: registers, readings, volumes and fractions, from CSV and Parquet.
 
 A broken file is refused as a whole with every problem named; a doubtful row is marked and given on.
 The forms of the files stand in docs/doors.md.
 """
 
 from kwartier.adapters.files.columns import FileRefused, Problem
+from kwartier.adapters.files.couplings import read_couplings
 from kwartier.adapters.files.readings import (
     DAY_BATCH,
     DOOR_RULES,
@@ -21,6 +22,7 @@ __all__ = [
     "UNPACKED_BYTES",
     "FileRefused",
     "Problem",
+    "read_couplings",
     "read_readings",
     "read_register",
 ]

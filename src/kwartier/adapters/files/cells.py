@@ -172,6 +172,10 @@ def _scaled(array: pa.Array, scale: int) -> tuple[npt.NDArray[np.int64], Mask, M
     return np.where(holds, near, 0).astype(np.int64), ~holds, null
 
 
+EAN = Whole("an EAN of 18 digits", 1, 10**codes.EAN_DIGITS - 1, pa.int64(), codes.EAN_DIGITS)
+WH = Whole("whole Wh, 0 or more", 0, MOST_WH, pa.int64())
+
+
 @dataclass(frozen=True)
 class KilowattHours:
     """Energy in kWh with at most 3 decimals; becomes whole Wh."""
@@ -333,19 +337,22 @@ _OFFSET_TEXT = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 
 @dataclass(frozen=True)
 class Moment:
-    """A moment, in whole seconds since 1970; `local`: as a clock shows it, without offset."""
+    """A moment, in whole seconds since 1970; `local`: as a clock shows it, without offset.
+
+    `clock` tells that the door can be told what a clock without offset shows.
+    """
 
     local: bool = False
+    clock: bool = False
 
     @property
     def expected(self) -> str:
         """Say what a cell should be."""
         if self.local:
             return "a local time such as 2026-03-01T00:15:00, without UTC offset as the first row"
-        return (
-            "a moment with UTC offset, such as 2026-03-01T00:15:00+01:00 or 2026-02-28T23:15Z "
-            "(for local time without offset, give the clock: --clock Europe/Amsterdam)"
-        )
+        text = "a moment with UTC offset, such as 2026-03-01T00:15:00+01:00 or 2026-02-28T23:15Z"
+        hint = " (for local time without offset, give the clock: --clock Europe/Amsterdam)"
+        return text + hint if self.clock else text
 
     @property
     def csv_type(self) -> pa.DataType:

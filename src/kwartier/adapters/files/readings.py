@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from kwartier import codes, periods
 from kwartier.adapters.files.cells import (
-    MOST_WH,
+    EAN,
     NAME,
+    WH,
     Day,
     KilowattHours,
     Lists,
@@ -68,18 +69,16 @@ DAY_BATCH = pa.schema(
     ]
 )
 
-_POINT = Whole("an EAN of 18 digits", 1, 10**codes.EAN_DIGITS - 1, pa.int64(), codes.EAN_DIGITS)
 _REGISTER = token(codes.REGISTER_INDEX, pa.int8())
-_WH = Whole("whole Wh, 0 or more", 0, MOST_WH, pa.int64())
 _STATUS = Whole("AMR status bits as a whole number, 0 or more", 0, 2**31 - 1, pa.int32())
 
 _KEY = [
-    Column("accounting_point", _POINT, "accounting_point", required=True),
+    Column("accounting_point", EAN, "accounting_point", required=True),
     Column("register", _REGISTER, "register", required=True),
 ]
 _METER = Column("meter", NAME, "meter", empty=True)
 _VALUES = [
-    Column("reading_wh", _WH, "reading_wh", required=True, empty=True),
+    Column("reading_wh", WH, "reading_wh", required=True, empty=True),
     Column("reading_kwh", KilowattHours(), "reading_wh", required=True, empty=True),
     _METER,
     Column("status", _STATUS, "status", empty=True),
@@ -87,7 +86,7 @@ _VALUES = [
 DAY_COLUMNS = [
     *_KEY,
     Column("market_day", Day(), "market_day", required=True),
-    Column("reading_wh", Lists(_WH), "reading_wh", required=True, empty=True),
+    Column("reading_wh", Lists(WH), "reading_wh", required=True, empty=True),
     _METER,
     Column("status", Lists(_STATUS), "status", empty=True),
 ]
@@ -99,7 +98,7 @@ Mask = npt.NDArray[np.bool_]
 
 def reading_columns(local: bool) -> list[Column]:
     """Give the columns of a file of readings, with moments or with local times."""
-    return [*_KEY, Column("read_at", Moment(local), "read_at", required=True), *_VALUES]
+    return [*_KEY, Column("read_at", Moment(local, clock=True), "read_at", required=True), *_VALUES]
 
 
 def read_readings(
