@@ -259,9 +259,7 @@ class Market:
         table = pa.Table.from_pylist(list(rows))
         take_couplings(self.home, [table], recorded_at=recorded_at)
 
-    def volumes(
-        self, *series: list[dict[str, Any]], recorded_at: datetime | None = None
-    ) -> Any:
+    def volumes(self, *series: list[dict[str, Any]], recorded_at: datetime | None = None) -> Any:
         """Take in quarter volumes as one delivery, at noon two days later when not said."""
         rows = [row for one in series for row in one]
         last = max(row["period_start"] for row in rows)

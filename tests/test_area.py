@@ -5,7 +5,7 @@ Each rule of the area fires once and stands still once on its edge (tests/test_r
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,9 @@ from tests.market import (
     OTHER_BRP,
     OTHER_SUPPLIER,
     POINT,
-    SUPPLIER,
     TELEMETRY,
     Market,
     Outcome,
-    but,
     coupling,
     ean,
     flat,
@@ -108,9 +106,7 @@ def test_telemetry_losses_and_lighting_are_of_their_parties(market: Market) -> N
         point(LIGHTING, group="DIM", dimensioned_profile="lamps", annual_offtake_normal_wh=10**7),
     ]
     market.fractions(lighting("lamps", 5_000))
-    made = whole(
-        market, *rows, delivered=[*volumes(TELEMETRY, 20_000), *volumes(LOSS, 3_000)]
-    )
+    made = whole(market, *rows, delivered=[*volumes(TELEMETRY, 20_000), *volumes(LOSS, 3_000)])
     assert of_group(made, "TMT") == [20_000] * N
     assert of_group(made, "NVL") == [3_000] * N
     assert of_group(made, "DIM") == [500] * N
@@ -153,8 +149,11 @@ def test_a_coupling_between_two_areas_is_seen_by_both(market: Market) -> None:
     market.deliver(read(flat()))
     made = market.run()
     of = {
-        area: [r["volume_wh"] for r in made.allocation if r["grid_area"] == area and
-               r["group"] == "PRF" and r["direction"] == "E17"]
+        area: [
+            r["volume_wh"]
+            for r in made.allocation
+            if r["grid_area"] == area and r["group"] == "PRF" and r["direction"] == "E17"
+        ]
         for area in (AREA, OTHER_AREA)
     }
     assert of[AREA] == [9_000 + 100 - 4_000 - FLAT] * N
@@ -265,7 +264,7 @@ def test_what_nobody_bears_is_a_line_of_the_balance(market: Market) -> None:
 def in_band(market: Market, wh: int) -> Outcome:
     """Allocate an area whose profiled offtake is assumed to be 1,000,000 Wh a quarter."""
     market.fractions(lighting("lamps", 5_000))
-    market.parameters("residual_alarm_low: {values: {1900-01-01: \"0.9\"}}")
+    market.parameters('residual_alarm_low: {values: {1900-01-01: "0.9"}}')
     market.register(point(POINT), point(REFUSED, **PROFILED))
     market.couplings(coupling())
     market.standard("E1A", 27_397)
