@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -204,6 +205,23 @@ def test_a_lease_that_is_renewed_is_not_over(ledger: Ledger) -> None:
     other = {"worker": "second", "lease": LEASE, "gone": alive}
     assert ledger.claim(asked(), now=NOW + 1699, **other) is None
     assert ledger.claim(asked(), now=NOW + 1700, **other) is not None
+
+
+def test_a_worker_that_wakes_up_just_in_time_keeps_its_run(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = claimed(ledger, asked())
+    usual = queries.last
+
+    def last(*arguments: Any) -> Run | None:
+        seen = usual(*arguments)
+        ledger.renew(run, worker="first", now=NOW + LEASE, lease=LEASE)
+        return seen
+
+    monkeypatch.setattr(queries, "last", last)
+    other = ledger.claim(asked(), worker="second", now=NOW + LEASE, lease=LEASE, gone=alive)
+    assert other is None
+    assert ledger.get(run.run).worker == "first"
 
 
 def test_a_run_of_a_dead_worker_is_taken_over_as_it_was_asked(ledger: Ledger) -> None:
@@ -482,9 +500,9 @@ def test_a_connection_that_is_broken_is_made_anew(
     assert ledger.get(run.run) == run
     usual = queries.contain
 
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: Any) -> None:
         postgresql.do(end)
-        usual(*arguments)  # type: ignore[arg-type]
+        usual(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(queries, "contain", broken)

@@ -1,4 +1,7 @@
-"""The ledger itself: runs are claimed, held, ended and published, each in one transaction."""
+"""The ledger itself: runs are claimed, held, ended and published, each in one transaction.
+
+What may happen to a run stands in `states`; why, in decisions §23.
+"""
 
 from __future__ import annotations
 
