@@ -16,7 +16,15 @@ import pyarrow.compute as pc
 
 import kwartier
 from kwartier.adapters import store
-from kwartier.adapters.ledger import Content, Ledger, LedgerError, Question, Run, Unreachable
+from kwartier.adapters.ledger import (
+    Content,
+    Ledger,
+    LedgerError,
+    Overtaken,
+    Question,
+    Run,
+    Unreachable,
+)
 from kwartier.adapters.store import Home, HomeError
 from kwartier.runs.moments import identity, parameters_of, seconds
 from kwartier.runs.way import Made, Way
@@ -103,23 +111,52 @@ class Runner:
             files = self._write(run, {"findings": tables["findings"]})
             return self._end(self._ledger.refuse, run, refused, tables=files)
 
-        before = None
-        if publish:
-            before = steadily(lambda: self._ledger.latest(day, area, published=True))
-        content = self._content(run, way, made, before)
         if not publish:
-            for other in steadily(
-                lambda: self._ledger.runs(first=day, last=day, grid_area=area, states=("complete",))
-            ):
-                if other.kind == TRIAL and other.digest == content["digest"]:
-                    return self._end(self._ledger.unchanged, run, other)
-        if before is not None:
-            held = store.read_table(
-                self._home.run_folder(day, area, before.run) / "allocation.parquet"
+            return self._try(run, way, made, tables)
+        while True:
+            before = steadily(lambda: self._ledger.latest(day, area, published=True))
+            if before is not None and before.number > run.number:
+                reason = f"run {before.run}, created later, was published before it"
+                return self._end(self._ledger.fail, run, reason)
+            try:
+                return self._publish(run, way, made, tables, before)
+            except Overtaken:  # then it is held against the run that was quicker
+                continue
+
+    def _try(self, run: Run, way: Way, made: Made, tables: Mapping[str, pa.Table]) -> Run:
+        """End a trial: the same as an earlier one where it has the same content."""
+        content = self._content(run, way, made, None)
+        day = run.market_day
+        earlier = steadily(
+            lambda: self._ledger.runs(
+                first=day, last=day, grid_area=run.grid_area, states=("complete",)
             )
-            tables["allocation"] = correction.withdraw(held, tables["allocation"])
-        content["tables"] = self._write(run, tables)
-        return self._end(self._ledger.complete, run, Content(**content), publish=publish)
+        )
+        for other in earlier:
+            if other.kind == TRIAL and other.digest == content["digest"]:
+                return self._end(self._ledger.unchanged, run, other)
+        files = self._write(run, tables)
+        return self._end(
+            self._ledger.complete, run, Content(**content, tables=files), publish=False
+        )
+
+    def _publish(
+        self,
+        run: Run,
+        way: Way,
+        made: Made,
+        tables: Mapping[str, pa.Table],
+        before: Run | None,
+    ) -> Run:
+        """End a run that is published: it withdraws what the one before it had and it has not."""
+        content = self._content(run, way, made, before)
+        if before is not None:
+            folder = self._home.run_folder(before.market_day, before.grid_area, before.run)
+            held = store.read_table(folder / "allocation.parquet")
+            allocation = correction.withdraw(held, tables["allocation"])
+            tables = {**tables, "allocation": allocation}
+        files = self._write(run, tables)
+        return self._end(self._ledger.complete, run, Content(**content, tables=files), publish=True)
 
     def _with_doubts(self, run: Run, findings: pa.Table) -> pa.Table:
         """Add to the findings of a run those that were made when its data were taken in."""

@@ -191,6 +191,12 @@ class Register:
         category = _coded(part["profile_category"])
         with_infeed = _coded(part["consumption_type"]).be(codes.WITH_INFEED)
         annual = _annual(part, category, with_infeed, parameters)
+        capacity = _coded(part["capacity"])
+        limits = np.array([parameters.limit_wh(token) for token in capacity.words], np.int64)
+        small = _coded(part["market_segment"]).be(codes.SMALL)
+        reckoned = small & _coded(part["group"]).be(codes.UNMETERED)
+        limit = limits[capacity.code] if len(rows) else np.empty(0, np.int64)
+        annual, absurd = _capped(number, annual, np.where(reckoned, limit, 0), parameters)
         group, loss_type = part["group"].to_pylist(), part["loss_type"].to_pylist()
         others = AreaPoints(
             number=number,
@@ -215,7 +221,7 @@ class Register:
             twice.append(
                 findings.records("loss_point_twice", same[1:], observed=len(same), limit=1)
             )
-        return others, np.concatenate(twice)
+        return others, np.concatenate([absurd, *twice])
 
 
 class _Annual(NamedTuple):

@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from kwartier.adapters.ledger.rows import Content, Event, LedgerError, Question, Run, Unreachable
+from kwartier.adapters.ledger.rows import (
+    Content,
+    Event,
+    LedgerError,
+    Overtaken,
+    Question,
+    Run,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     from kwartier.adapters.ledger.ledger import Ledger
@@ -12,6 +20,7 @@ __all__ = [
     "Event",
     "Ledger",
     "LedgerError",
+    "Overtaken",
     "Question",
     "Run",
     "Unreachable",

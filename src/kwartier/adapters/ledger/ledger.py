@@ -21,6 +21,7 @@ from kwartier.adapters.ledger.rows import (
     Content,
     Event,
     LedgerError,
+    Overtaken,
     Question,
     Run,
 )
@@ -200,6 +201,7 @@ class Ledger:
         ------
         LedgerError : another worker took the run over, it has ended otherwise, or a trial is to
             be published.
+        Overtaken : another run of the day and area was published meanwhile.
         """
         if publish and run.kind == NEVER_PUBLISHED:
             raise LedgerError(f"run {run.run} is a {run.kind}, which is never published")
@@ -208,6 +210,7 @@ class Ledger:
             queries.contain(connection, run, content)
             queries.result(connection, run, content.tables)
             if publish:
+                self._follows(connection, run, content.previous)
                 queries.publish(connection, run)
 
         values = {
@@ -218,6 +221,14 @@ class Ledger:
             "blocks_computed": content.blocks_computed,
         }
         return self._end(run, "completed", worker, now, values, None, write)
+
+    def _follows(self, connection: Connection, run: Run, previous: str | None) -> None:
+        """See that a run that is to be published is held against the one published last."""
+        last = queries.latest(connection, run.market_day, run.grid_area, published=True)
+        if last is not None and last.number > run.number:
+            raise Overtaken(f"run {last.run}, created later, was published before this one", last)
+        if (None if last is None else last.run) != previous:
+            raise Overtaken(f"another run was published before run {run.run}", last)
 
     def unchanged(self, run: Run, same_as: Run, *, worker: str, now: int) -> Run:
         """Say that a run has the content of an earlier one, so there is nothing new.

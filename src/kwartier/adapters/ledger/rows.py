@@ -20,6 +20,14 @@ class Unreachable(LedgerError):
     """The database cannot be reached, or went away; the same can be asked again."""
 
 
+class Overtaken(LedgerError):
+    """Another run of the day and area was published meanwhile: `last`, which now counts."""
+
+    def __init__(self, text: str, last: Run | None) -> None:
+        super().__init__(text)
+        self.last = last
+
+
 @dataclass(frozen=True)
 class Question:
     """What a run answers: the allocation of a day and area, as known at a moment [s UTC]."""
