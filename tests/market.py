@@ -19,11 +19,15 @@ from kwartier import (
     allocate,
     codes,
     ingest,
+    ingest_volumes,
     result,
     tables,
+    take_couplings,
+    take_fractions,
     take_parameters,
     take_register,
 )
+from kwartier.runs import of_run
 
 AREA = "871685900000056162"
 OTHER_AREA = "871687120000052782"
@@ -192,9 +196,12 @@ class Outcome:
         """List what a rule found."""
         return [row for row in self.findings if row["rule"] == rule]
 
-    def series(self, direction: str, origin: str, column: str = "volume_wh") -> list[int]:
-        """Give a series of the day by position, summed over the parties."""
-        rows = [r for r in self.allocation if (r["direction"], r["origin"]) == (direction, origin)]
+    def series(
+        self, direction: str, origin: str, column: str = "volume_wh", group: str = "SMA"
+    ) -> list[int]:
+        """Give a series of a group by position, summed over the parties."""
+        key = (group, direction, origin)
+        rows = [r for r in self.allocation if (r["group"], r["direction"], r["origin"]) == key]
         days = sorted({(r["market_day"], r["position"]) for r in rows})
         return [
             sum(r[column] for r in rows if (r["market_day"], r["position"]) == at) for at in days

@@ -1,6 +1,6 @@
 """A whole grid area, through the doors and the way: its groups, its rules, and that it closes.
 
-Each rule of the area fires once and stands still once on its edge (tests/test_rules.py counts them).
+Each rule of the area fires once and stands still once on its edge.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kwartier import result
 from tests.market import (
     AREA,
     BRP,
@@ -18,6 +19,7 @@ from tests.market import (
     DAY,
     FLAT,
     LIGHTING,
+    LIMIT,
     LOSS,
     ONE_DAY,
     OTHER,
@@ -40,7 +42,6 @@ from tests.test_rules import fires, stands_still
 
 N = 96
 REFUSED = ean(20)
-# 3.504 GWh a year and a fraction of 1e-5 make 35,040 Wh; the tests that need a fraction give one.
 PROFILED: dict[str, Any] = {"remote_reading": "off", "annual_offtake_normal_wh": 3_650_000}
 
 
@@ -261,13 +262,148 @@ def test_what_nobody_bears_is_a_line_of_the_balance(market: Market) -> None:
     assert closes(made)
 
 
-def in_band(market: Market, wh: int) -> Outcome:
-    """Allocate an area whose profiled offtake is assumed to be 1,000,000 Wh a quarter."""
-    market.fractions(lighting("lamps", 5_000))
-    market.parameters('residual_alarm_low: {values: {1900-01-01: "0.9"}}')
-    market.register(point(POINT), point(REFUSED, **PROFILED))
+ONE_SHAPES = "min_points_for_shape: {values: {1900-01-01: 1}}\n"
+
+
+def assumed(market: Market, net: int, *rows: dict[str, Any]) -> Outcome:
+    """Allocate an area whose profiled offtake is assumed to be 1,000 Wh in each quarter.
+
+    The smart meter makes the fraction: 100 Wh of 10 MWh a year; the refused point has 100 MWh.
+    """
+    market.parameters(ONE_SHAPES)
+    market.register(
+        point(POINT, annual_offtake_normal_wh=10**7),
+        point(REFUSED, remote_reading="off", annual_offtake_normal_wh=10**8),
+        *rows,
+    )
     market.couplings(coupling())
-    market.standard("E1A", 27_397)
-    market.volumes(volumes(COUPLING, wh + FLAT, "E18"), volumes(COUPLING, 0, "E17"))
+    market.volumes(volumes(COUPLING, net, "E18"), volumes(COUPLING, 0, "E17"))
     market.deliver(read(flat()))
     return market.run()
+
+
+@fires("residual_factor_out_of_band")
+def test_a_factor_beyond_the_band_is_found_of_the_area(market: Market) -> None:
+    made = assumed(market, 1_101 + FLAT)
+    [found] = made.findings
+    assert (found["rule"], found["accounting_point"]) == ("residual_factor_out_of_band", None)
+    assert (found["first_period"], found["last_period"]) == (1, N)
+    assert (found["observed"], found["limit"]) == (110_100, 110_000)
+    assert {row["factor"] for row in made.residual} == {110_100}
+    assert of_group(made, "PRF") == [1_101] * N
+
+
+@stands_still("residual_factor_out_of_band")
+@pytest.mark.parametrize("net", [1_100, 900])
+def test_a_factor_at_the_end_of_the_band_is_not_found(market: Market, net: int) -> None:
+    assert assumed(market, net + FLAT).findings == []
+
+
+def test_a_sunny_quarter_makes_the_profiled_negative(market: Market) -> None:
+    made = assumed(market, 0)
+    assert {row["residual_wh"] for row in made.residual} == {-FLAT}
+    assert {row["factor"] for row in made.residual} == {-10_000}
+    assert of_group(made, "PRF") == [-FLAT] * N
+    assert closes(made)
+
+
+def test_the_fraction_of_the_day_is_told_with_its_status(market: Market) -> None:
+    assumed(market, 1_000 + FLAT)
+    rows = result(market.home, "fractions", [DAY]).to_pylist()
+    told = {(r["profile_category"], r["direction"], r["fraction"], r["status"]) for r in rows}
+    assert ("E1A", "E17", 1_000, "DYN") in told
+    assert {r["consumption_type"] for r in rows} == {"AZI"}
+
+
+CAP = LIMIT * 35_040
+
+
+@fires("annual_volume_absurd")
+def test_an_annual_volume_no_connection_carries_is_capped(market: Market) -> None:
+    absurd = point(ean(21), remote_reading="off", annual_offtake_normal_wh=10**12)
+    made = assumed(market, 10_000, absurd)
+    [found] = made.found("annual_volume_absurd")
+    assert (found["observed"], found["limit"], found["register"]) == (10**12, CAP, "E17")
+    # 100 MWh and 181.332 MWh share the residual, not 100 MWh and 1 TWh.
+    assert {row["assumed_offtake_wh"] for row in made.residual} == {1_000 + CAP // 10**5}
+
+
+@stands_still("annual_volume_absurd")
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"annual_offtake_normal_wh": CAP},
+        {"annual_offtake_normal_wh": CAP + 1, "market_segment": "GVB"},
+    ],
+)
+def test_what_a_connection_can_just_carry_is_not_capped(
+    market: Market, cells: dict[str, Any]
+) -> None:
+    made = assumed(market, 10_000, point(ean(21), remote_reading="off", **cells))
+    assert made.found("annual_volume_absurd") == []
+
+
+@fires("loss_point_twice")
+def test_a_second_point_of_a_kind_of_loss_is_found_and_counted(market: Market) -> None:
+    rows = [point(ean(30 + k), group="NVL", loss_type="TVB") for k in range(2)]
+    made = whole(market, *rows, delivered=[*volumes(ean(30), 5), *volumes(ean(31), 6)])
+    [found] = made.found("loss_point_twice")
+    assert (found["accounting_point"], found["observed"], found["limit"]) == (ean(31), 2, 1)
+    assert of_group(made, "NVL") == [11] * N
+
+
+@stands_still("loss_point_twice")
+def test_points_of_different_kinds_of_loss_are_none_too_many(market: Market) -> None:
+    rows = [point(ean(30 + k), group="NVL", loss_type=t) for k, t in enumerate(("NVB", "TVB"))]
+    made = whole(market, *rows, delivered=[*volumes(ean(30), 5), *volumes(ean(31), 6)])
+    assert made.found("loss_point_twice") == []
+
+
+# ---- unread for long ----------------------------------------------------------------------------
+def unread_for(market: Market, days: int) -> Outcome:
+    """Allocate a day on which a point was last read so many days before, its neighbour daily."""
+    market.register(point(POINT), point(OTHER, annual_offtake_normal_wh=3_650_000))
+    last = DAY - days * ONE_DAY
+    market.deliver(read(flat(last), day=last), read(flat(last), OTHER, day=last))
+    for away in range(days - 1, -1, -1):
+        day = DAY - away * ONE_DAY
+        market.deliver(read(flat(day), day=day)[1:])
+    return market.run()
+
+
+@fires("fell_back_to_profile")
+def test_a_meter_unread_for_more_than_ten_days_falls_back_to_profile(market: Market) -> None:
+    # The last reading is the midnight that opens the tenth day before.
+    made = unread_for(market, 12)
+    [found] = made.found("fell_back_to_profile")
+    assert (found["accounting_point"], found["observed"], found["limit"]) == (OTHER, 11, 10)
+    assert [row["accounting_point"] for row in made.found("unread_point")] == [OTHER]
+    assert sum(of_group(made, "PRF")) > 0
+    assert made.calculated() == [0] * N
+
+
+@stands_still("fell_back_to_profile")
+def test_a_meter_unread_for_ten_days_stays_a_smart_meter(market: Market) -> None:
+    made = unread_for(market, 11)
+    assert made.found("fell_back_to_profile") == []
+    assert made.methods()["GMR"][:2] == (1, N)
+    assert sum(of_group(made, "PRF")) == 0
+
+
+def test_a_meter_that_is_read_again_is_a_smart_meter_again(market: Market) -> None:
+    unread_for(market, 12)
+    following = DAY + ONE_DAY
+    market.deliver(
+        read(flat(following), day=following), read(flat(following), OTHER, day=following)
+    )
+    made = market.run(following)
+    assert made.found("fell_back_to_profile") == []
+    assert made.measured() == [2 * FLAT] * N
+
+
+def test_a_home_that_begins_distrusts_no_meter(market: Market) -> None:
+    market.register(point(POINT), point(OTHER, annual_offtake_normal_wh=3_650_000))
+    market.deliver(read(flat()))
+    made = market.run()
+    assert made.found("fell_back_to_profile") == []
+    assert made.methods()["GMR"][:2] == (1, N)
