@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -796,5 +797,6 @@ def test_a_volume_at_the_edge_of_the_usual_is_nothing_odd(market: Market) -> Non
 
 
 def test_every_rule_has_a_test_that_fires_it_and_one_on_its_edge() -> None:
+    import_module("tests.test_volumes_door")  # holds the rules of the door of the volumes
     assert set(findings.RULES) == FIRES
     assert set(findings.RULES) == STANDS_STILL

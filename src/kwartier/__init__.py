@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kwartier.runs import (
         allocate,
         ingest,
+        ingest_volumes,
         result,
         take_couplings,
         take_parameters,
@@ -32,6 +33,7 @@ _WHERE = {
     "HomeError": ("kwartier.adapters.store", "HomeError"),
     "allocate": ("kwartier.runs", "allocate"),
     "ingest": ("kwartier.runs", "ingest"),
+    "ingest_volumes": ("kwartier.runs", "ingest_volumes"),
     "result": ("kwartier.runs", "result"),
     "simulate": ("kwartier.simulation", "simulate"),
     "take_couplings": ("kwartier.runs", "take_couplings"),
@@ -46,6 +48,7 @@ __all__ = [
     "HomeError",
     "allocate",
     "ingest",
+    "ingest_volumes",
     "read_zonnedael",
     "result",
     "simulate",

@@ -42,13 +42,15 @@ class Holidays:
     days: frozenset[date]
     years: frozenset[int]
 
-    def __contains__(self, day: date) -> bool:
+    def __contains__(self, day: object) -> bool:
         """Tell whether a day is a public holiday.
 
         Raises
         ------
         ParameterError : the table does not cover the year of the day.
         """
+        if not isinstance(day, date):
+            return False
         if day.year not in self.years:
             raise ParameterError(
                 f"holidays.yaml: {day}: expected a year from {min(self.years)} to "

@@ -8,6 +8,7 @@ from kwartier.runs.deliveries import Intake
 from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress
 from kwartier.runs.taking import take_couplings, take_parameters, take_register
+from kwartier.runs.volume_intake import ingest_volumes
 
 __all__ = [
     "Intake",
@@ -15,6 +16,7 @@ __all__ = [
     "Run",
     "allocate",
     "ingest",
+    "ingest_volumes",
     "result",
     "take_couplings",
     "take_parameters",
