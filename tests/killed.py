@@ -20,14 +20,39 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kwartier import Home, HomeError, allocate, ingest, result, take_register
+from kwartier import (
+    Home,
+    HomeError,
+    allocate,
+    codes,
+    ingest,
+    ingest_volumes,
+    result,
+    take_couplings,
+    take_parameters,
+    take_register,
+)
 from tests import homes
-from tests.market import DAY, ONE_DAY, OTHER, POINT, REGISTERED, but, ean, flat, point, read
+from tests.market import (
+    AREA,
+    DAY,
+    ONE_DAY,
+    OTHER,
+    POINT,
+    REGISTERED,
+    but,
+    ean,
+    flat,
+    moments,
+    point,
+    read,
+)
 
 KILLED = 9
 FIRST = datetime.combine(DAY + 2 * ONE_DAY, datetime.min.time(), UTC)
 SECOND, KNOWN_AT = FIRST + timedelta(hours=1), FIRST + timedelta(hours=2)
 DAYS: list[date] = [DAY]
+COUPLING = codes.with_check_digit(87168590000070001)
 
 
 class Steps:
@@ -100,8 +125,47 @@ def run(home: Home) -> None:
     allocate(home, DAYS, known_at=KNOWN_AT, threads=1)
 
 
+def couplings(home: Home) -> None:
+    """Take in a coupling."""
+    rows = [{"coupling": COUPLING, "grid_area": AREA, "valid_from": DAY}]
+    take_couplings(home, [pa.Table.from_pylist(rows)], recorded_at=REGISTERED)
+
+
+def volumes(home: Home) -> None:
+    """Take in volumes of the coupling on two days, and of a point that nobody knows."""
+    rows = [
+        {
+            "accounting_point": number,
+            "direction": "E17",
+            "period_start": moment,
+            "volume_wh": 100,
+        }
+        for number, day in ((COUPLING, DAY), (COUPLING, DAY + ONE_DAY), (ean(3), DAY))
+        for moment in moments(day)[:-1]
+    ]
+    schema = pa.schema(
+        [
+            ("accounting_point", pa.int64()),
+            ("direction", pa.string()),
+            ("period_start", pa.timestamp("s", "UTC")),
+            ("volume_wh", pa.int64()),
+        ]
+    )
+    ingest_volumes(home, [pa.Table.from_pylist(rows, schema)], recorded_at=FIRST + ONE_DAY)
+
+
+def parameters(home: Home) -> None:
+    """Take in parameters of the home's own."""
+    path = home.root.parent / "own.yaml"
+    path.write_text("outlier_factor: {values: {2026-01-01: 9}}\n", "utf-8")
+    take_parameters(home, path, recorded_at=REGISTERED)
+
+
 ACTS: dict[str, tuple[list[Callable[[Home], None]], Callable[[Home], None]]] = {
     "register": ([], register),
+    "couplings": ([register], couplings),
+    "volumes": ([register, couplings], volumes),
+    "parameters": ([register], parameters),
     "ingest": ([register], first),
     "correct": ([register, first], second),
     "allocate": ([register, first, second], run),

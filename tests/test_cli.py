@@ -127,7 +127,9 @@ def test_the_main_job_on_the_command_line(files: Path, tmp_path: Path) -> None:
     ]
     told = tell("allocate", "--day", f"{DAY}", "--home", root)
     assert told.code == DONE
-    assert re.fullmatch(r"(2026-01-14  \d{18}  trial       run [0-9a-f-]{36}  complete\n){2}", told.out)
+    assert re.fullmatch(
+        r"(2026-01-14  \d{18}  trial       run [0-9a-f-]{36}  complete\n){2}", told.out
+    )
     told = tell("allocate", "--day", f"{DAY}", "--area", market.AREA, "--home", root)
     assert told.out.count("complete") == 1
     told = tell("ingest", files / "day.csv", "--home", root)

@@ -16,7 +16,16 @@ from tests.conftest import ROOT
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize(
     ("act", "steps"),
-    [("register", 10), ("ingest", 40), ("correct", 40), ("allocate", 25), ("allocate-again", 25)],
+    [
+        ("register", 10),
+        ("couplings", 10),
+        ("volumes", 25),
+        ("parameters", 8),
+        ("ingest", 40),
+        ("correct", 40),
+        ("allocate", 25),
+        ("allocate-again", 25),
+    ],
 )
 def test_whenever_it_is_killed_the_next_start_is_whole(
     act: str, steps: int, tmp_path: Path

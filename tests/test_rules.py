@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -238,9 +239,7 @@ def test_before_the_legal_ground_a_point_without_consent_may_not_be_read(market:
     market.register(point(), point(OTHER, consent=True))
     market.deliver(read(flat(EVE), day=EVE)[40:41], read(flat(EVE), OTHER, day=EVE))
     made = market.run(EVE)
-    assert made.found("not_eligible") == of(
-        "not_eligible", "info", (0, 0), 1, 0, rows=1, day=EVE
-    )
+    assert made.found("not_eligible") == of("not_eligible", "info", (0, 0), 1, 0, rows=1, day=EVE)
 
 
 @stands_still("not_eligible")
@@ -801,3 +800,10 @@ def test_a_volume_far_from_the_day_s_median_is_found_and_kept(market: Market) ->
 def test_a_volume_at_the_edge_of_the_usual_is_nothing_odd(market: Market) -> None:
     volumes = [FLAT] * 30 + [FLAT + 3000] + [FLAT] * 65
     assert outcome(market, read(counted(volumes))).findings == []
+
+
+def test_every_rule_has_a_test_that_fires_it_and_one_on_its_edge() -> None:
+    for name in ("test_area", "test_volumes_door"):  # hold the rules of the area and of its door
+        import_module(f"tests.{name}")
+    assert set(findings.RULES) == FIRES
+    assert set(findings.RULES) == STANDS_STILL

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kwartier.runs import (
         allocate,
         ingest,
+        ingest_volumes,
         result,
         take_couplings,
         take_parameters,
@@ -33,6 +34,7 @@ _WHERE = {
     "allocate": ("kwartier.runs", "allocate"),
     "correct": ("kwartier.runs", "correct"),
     "ingest": ("kwartier.runs", "ingest"),
+    "ingest_volumes": ("kwartier.runs", "ingest_volumes"),
     "result": ("kwartier.runs", "result"),
     "run_due": ("kwartier.runs", "run_due"),
     "simulate": ("kwartier.simulation", "simulate"),
@@ -49,6 +51,7 @@ __all__ = [
     "allocate",
     "correct",
     "ingest",
+    "ingest_volumes",
     "read_zonnedael",
     "result",
     "run_due",

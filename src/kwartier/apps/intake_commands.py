@@ -28,18 +28,26 @@ if TYPE_CHECKING:
 # What to do where nothing was kept, by the rule that most rows came under.
 _WHAT_TO_DO = {
     "too_old": "A day can be settled until {days} days after it, and these are older. To allocate "
-    "the past, say when it was known, with a MOMENT after the last reading (such as "
+    "the past, say when it was known, with a MOMENT after the last of them (such as "
     "2026-03-30T06:00:00Z):\n"
     "  kwartier register FILE --recorded-at MOMENT\n"
-    "  kwartier ingest FILE --recorded-at MOMENT",
+    "  kwartier {command} FILE --recorded-at MOMENT",
     "in_future": "They are later than the moment of taking in: look at their dates and offsets, "
     "and at --recorded-at.",
     "unknown_point": "Take in a register that has their points ('kwartier register FILE'), and "
     "then the same file again.",
     "not_eligible": "The register says that their points may not be read on these days. If that is "
     "wrong, take in a register that says otherwise, and then the same file again.",
-    "off_quarter": "Readings count on the quarter-hour; look at their minutes and seconds.",
+    "off_quarter": "Readings and periods stand on the quarter-hour; look at their minutes and "
+    "seconds.",
+    "not_by_volumes": "Quarter volumes are taken of points of the groups TMT and NVL and of "
+    "couplings, on days on which they hold. If the register is wrong, take in one that says so, "
+    "and then the same file again.",
+    "triple_not_allowed": "Look at their origin, validation status and repair method, and at the "
+    "parameter telemetry_triples.",
 }
+# The command that takes in again what it is told of.
+_COMMANDS = {"readings": "ingest", "volumes": "volumes"}
 
 
 def _tell_intake(
@@ -65,17 +73,18 @@ def _tell_intake(
         print("nothing new: these readings were here already")
     elif intake.rows_in and not intake.rows_kept:
         rule = max(intake.found, key=lambda name: intake.found[name])
-        text = f"None of them was kept. {_what_to_do(rule, home, recorded_at)}"
+        told = _what_to_do(rule, home, recorded_at, _COMMANDS.get(what, what))
+        text = f"None of them was kept. {told}"
         print(text.rstrip(), file=sys.stderr)
 
 
-def _what_to_do(rule: str, home: Path, recorded_at: datetime | None) -> str:
+def _what_to_do(rule: str, home: Path, recorded_at: datetime | None, command: str) -> str:
     from kwartier.runs import moments
 
     known = recorded_at or datetime.now(UTC)
     at = moments.seconds(known)
     days = moments.parameters_of(kwartier.Home(home), known.date(), at).too_old_days
-    return _WHAT_TO_DO.get(rule, "").format(days=days)
+    return _WHAT_TO_DO.get(rule, "").format(days=days, command=command)
 
 
 @app.command(epilog="Example: kwartier register points.csv --home my-home")
@@ -133,6 +142,23 @@ def couplings(
         kept = kwartier.Home(home, create=True)
         intake = runs.take_couplings(kept, files, recorded_at=recorded_at)
         _tell_intake(intake, as_json, "rows", home, recorded_at)
+
+
+@app.command(epilog="Example: kwartier volumes telemetry.csv.gz couplings.csv --home my-home")
+def volumes(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in quarter volumes of telemetry, grid losses and couplings, as one delivery."""
+    with told(), progress("Taking in volumes", "rows") as show:
+        from kwartier import runs
+
+        intake = runs.ingest_volumes(
+            kwartier.Home(home), files, recorded_at=recorded_at, progress=show
+        )
+    _tell_intake(intake, as_json, "volumes", home, recorded_at)
 
 
 @app.command(epilog="Example: kwartier parameters own.yaml --home my-home")

@@ -9,6 +9,7 @@ from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress, ledger_of, seconds
 from kwartier.runs.results import differences, of_run, result
 from kwartier.runs.taking import take_couplings, take_parameters, take_register
+from kwartier.runs.volume_intake import ingest_volumes
 
 __all__ = [
     "Intake",
@@ -18,6 +19,7 @@ __all__ = [
     "differences",
     "due_of",
     "ingest",
+    "ingest_volumes",
     "ledger_of",
     "next_due_of",
     "of_run",

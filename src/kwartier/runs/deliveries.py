@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -124,3 +125,71 @@ def in_order(home: Home, kind: str, moment: int) -> None:
     earlier = [d["recorded_at"] for d in home.deliveries() if d["kind"] == kind and d["rows_kept"]]
     if earlier and moment < max(earlier):
         raise HomeError(f"{kind} recorded later are here already; take deliveries in, in order")
+
+
+def by_place(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterator[pa.Table]]]:
+    """Cut ordered rows by their place, in chunks that hold whole points."""
+    waiting: pa.Table | None = None
+    source = iter(batches)
+
+    def chunks(place: int) -> Iterator[pa.Table]:
+        nonlocal waiting
+        while waiting is not None:
+            mine = int(np.searchsorted(waiting["place"].to_numpy(), place, "right"))
+            rest = waiting.slice(mine)
+            following = next(source, None) if not rest.num_rows else None
+            whole = mine
+            if following is not None:  # the last point may go on in the next batch
+                number = waiting["number"].to_numpy()
+                whole = int(np.searchsorted(number[:mine], number[mine - 1]))
+                rest = pa.concat_tables([waiting.slice(whole), pa.table(following)])
+            part = waiting.slice(0, whole)
+            waiting = rest.combine_chunks() if rest.num_rows else None
+            if part.num_rows:
+                yield part.combine_chunks()
+            if following is None:
+                return
+
+    first = next(source, None)
+    waiting = None if first is None else pa.Table.from_batches([first])
+    while waiting is not None and waiting.num_rows:
+        place = int(waiting["place"][0].as_py())
+        yield place, chunks(place)
+
+
+def deliver_rows(
+    home: Home,
+    kind: str,
+    moment: int,
+    name: str,
+    inputs: Sequence[Mapping[str, Any]],
+    skipped: Sequence[str],
+    written: list[dict[str, Any]],
+    doubts: pa.Table,
+    rows_in: int,
+    rows_kept: int,
+) -> Intake:
+    """Write what was doubtful, and make a delivery of rows exist.
+
+    Parameters
+    ----------
+    written : what the manifest says of the files that hold the rows.
+    """
+    written = list(written)
+    if doubts.num_rows:
+        path = home.root / "doubts" / f"{name}.parquet"
+        written.append(home.add(doubts.combine_chunks(), path))
+    lost = doubts.group_by("rule").aggregate([("rows", "sum")]).to_pylist()
+    by_rule = {str(row["rule"]): int(row["rows_sum"]) for row in lost}
+    home.deliver(
+        kind,
+        moment,
+        id=name,
+        inputs=inputs,
+        files=written,
+        rows_in=rows_in,
+        rows_kept=rows_kept,
+        rows_found=by_rule,
+    )
+    days = {part.split("=")[1] for f in written for part in f["path"].split("/") if "day=" in part}
+    return Intake(name, rows_in, rows_kept, tuple(skipped), by_rule, tuple(sorted(days)))

@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kwartier import findings, periods, tables
+from kwartier import periods
 from kwartier.adapters import files, store
 from kwartier.adapters.store import Home
 from kwartier.arrays import MEASURABLE, Int64s
+from kwartier.runs.doubts import RULE_OF_DOOR, Doubted
 from kwartier.runs.moments import Progress, parameters_of, register_of
 from kwartier.steps import delivery
 from kwartier.steps.delivery import Readable
@@ -45,11 +46,6 @@ def unpack(slot: Int64s) -> tuple[Int64s, Int64s, Int64s]:
     return slot // 2 // _POSITIONS, slot // 2 % _POSITIONS, slot % 2
 
 
-_RULES = np.array([findings.RULE_INDEX.get(name, -1) for name in files.DOOR_RULES], np.int64)
-# Of these the finding shows how far off the rows were; of the others how many there were.
-_MEASURED = [findings.RULE_INDEX[n] for n in ("in_future", "off_quarter", "too_old", "wrong_count")]
-
-
 class Door:
     """Sends batches of readings on to their day and area, and counts what is not kept."""
 
@@ -63,7 +59,7 @@ class Door:
         self._readable = lru_cache(maxsize=None)(self._readable_on)
         self._home = home
         self._progress = progress
-        self.doubts: list[pa.Table] = []
+        self._doubted = Doubted()
         self.rows_in = 0
 
     def _readable_on(self, day: date) -> Readable:
@@ -87,13 +83,13 @@ class Door:
             placed, doubts = delivery.place(
                 number,
                 batch["read_at"].to_numpy(),
-                _RULES[batch["rule"].to_numpy()],
+                RULE_OF_DOOR[batch["rule"].to_numpy()],
                 recorded_at=self._recorded_at,
                 known=self._known,
                 readable_on=self._readable,
                 parameters=self._parameters,
             )
-            self._doubt(doubts, np.ones(len(doubts.number), np.int64))
+            self._doubted.add(doubts, np.ones(len(doubts.number), np.int64))
             row = pa.array(placed.row)
             register = batch["register"].to_numpy()[placed.row].astype(np.int32)
             slot = (register * _POSITIONS + placed.position.astype(np.int32)) * 2 + placed.counts
@@ -111,12 +107,6 @@ class Door:
                 schema=PLACED,
             )
 
-    def _doubt(self, doubts: delivery.Doubts, rows: Int64s) -> None:
-        if not len(doubts.number):
-            return
-        table = pa.table({**doubts._asdict(), "rows": rows})
-        self.doubts.append(_add_up(table))
-
     def _of_day_rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Unfold day rows into readings; of a row with a wrong count no reading is kept."""
         lengths = pc.list_value_length(batch["reading_wh"])
@@ -126,9 +116,9 @@ class Door:
         count = np.array([periods.count(periods.day_of_number(d)) + 1 for d in days], np.int64)
         size = pc.fill_null(lengths, 0).to_numpy().astype(np.int64)
         self.rows_in += int(size[wrong].sum())
-        self._doubt(
+        self._doubted.add(
             delivery.Doubts(
-                _RULES[batch["rule"].to_numpy()][wrong],
+                RULE_OF_DOOR[batch["rule"].to_numpy()][wrong],
                 number[wrong],
                 days[wrong].astype(np.int64),
                 size[wrong],
@@ -163,34 +153,4 @@ class Door:
 
     def doubt_table(self) -> pa.Table:
         """Make the findings of the rows that were not kept."""
-        if not self.doubts:
-            return tables.FINDINGS.empty()
-        summed = _add_up(pa.concat_tables(self.doubts))
-        made = []
-        for day in sorted(set(summed["day"].to_pylist())):
-            part = summed.filter(pc.equal(summed["day"], day))
-            number, rows = part["number"].to_numpy(), part["rows"].to_numpy()
-            rule = part["rule"].to_numpy()
-            held = findings.records(findings.RULE_NAMES[0], number, rows=rows)
-            held["rule"] = rule
-            measured = np.isin(rule, _MEASURED)
-            held["observed"] = np.where(measured, part["observed"].to_numpy(), rows)
-            held["limit"] = np.where(measured, part["limit"].to_numpy(), 0)
-            points = self._readable(periods.day_of_number(day))
-            at = np.searchsorted(points.number, number)
-            inside = at < len(points.number)
-            inside[inside] = points.number[at[inside]] == number[inside]
-            of_area = np.full(len(number), -1, np.int64)
-            of_area[inside] = points.area[at[inside]]
-            for area in np.unique(of_area).tolist():
-                name = self.areas[area] if area >= 0 else None
-                made.append(findings.table(held[of_area == area], day, name))
-        return pa.concat_tables(made)
-
-
-def _add_up(doubts: pa.Table) -> pa.Table:
-    grouped = doubts.group_by(["rule", "number", "day"]).aggregate(
-        [("observed", "max"), ("limit", "max"), ("rows", "sum")]
-    )
-    names = [name.split("_")[0] for name in grouped.column_names]
-    return grouped.rename_columns(names)
+        return self._doubted.table(self.areas, lambda day: self._readable(day)[:2])

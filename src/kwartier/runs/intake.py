@@ -13,7 +13,14 @@ from kwartier import findings, periods
 from kwartier.adapters import files, sorting, store
 from kwartier.adapters.store import Home
 from kwartier.arrays import Int64s, Rows
-from kwartier.runs.deliveries import Intake, Source, in_order, new_files
+from kwartier.runs.deliveries import (
+    Intake,
+    Source,
+    by_place,
+    deliver_rows,
+    in_order,
+    new_files,
+)
 from kwartier.runs.door import ORDER, PLACED, Door, day_and_area, unpack
 from kwartier.runs.moments import Progress, identity, seconds, silent
 from kwartier.steps import delivery
@@ -52,23 +59,9 @@ def ingest(
         rows = sorting.ordered(batches, PLACED, ORDER, home.scratch())
         written, found, kept = _write_layers(home, rows, door.areas, name, moment)
         doubts = pa.concat_tables([door.doubt_table(), *found])
-        if doubts.num_rows:
-            path = home.root / "doubts" / f"{name}.parquet"
-            written.append(home.add(doubts.combine_chunks(), path))
-        lost = doubts.group_by("rule").aggregate([("rows", "sum")]).to_pylist()
-        by_rule = {str(row["rule"]): int(row["rows_sum"]) for row in lost}
-        home.deliver(
-            "readings",
-            moment,
-            id=name,
-            inputs=inputs,
-            files=written,
-            rows_in=door.rows_in,
-            rows_kept=kept,
-            rows_found=by_rule,
+        return deliver_rows(
+            home, "readings", moment, name, inputs, skipped, written, doubts, door.rows_in, kept
         )
-    days = {part.split("=")[1] for f in written for part in f["path"].split("/") if "day=" in part}
-    return Intake(name, door.rows_in, kept, tuple(skipped), by_rule, tuple(sorted(days)))
 
 
 def _write_layers(
@@ -78,7 +71,7 @@ def _write_layers(
     written: list[dict[str, Any]] = []
     found: list[pa.Table] = []
     kept = 0
-    for place, chunks in _by_place(batches):
+    for place, chunks in by_place(batches):
         day, area = day_and_area(place)
         at = periods.day_of_number(day)
         writer = home.layer_writer(at, areas[area], name)
@@ -108,36 +101,6 @@ def _write_layers(
         written += writer.close()
         found.append(findings.table(np.concatenate(records), day, areas[area]))
     return written, found, kept
-
-
-def _by_place(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterator[pa.Table]]]:
-    """Cut ordered readings by day and area, in chunks that hold whole points."""
-    waiting: pa.Table | None = None
-    source = iter(batches)
-
-    def chunks(place: int) -> Iterator[pa.Table]:
-        nonlocal waiting
-        while waiting is not None:
-            mine = int(np.searchsorted(waiting["place"].to_numpy(), place, "right"))
-            rest = waiting.slice(mine)
-            following = next(source, None) if not rest.num_rows else None
-            whole = mine
-            if following is not None:  # the last point may go on in the next batch
-                number = waiting["number"].to_numpy()
-                whole = int(np.searchsorted(number[:mine], number[mine - 1]))
-                rest = pa.concat_tables([waiting.slice(whole), pa.table(following)])
-            part = waiting.slice(0, whole)
-            waiting = rest.combine_chunks() if rest.num_rows else None
-            if part.num_rows:
-                yield part.combine_chunks()
-            if following is None:
-                return
-
-    first = next(source, None)
-    waiting = None if first is None else pa.Table.from_batches([first])
-    while waiting is not None and waiting.num_rows:
-        place = int(waiting["place"][0].as_py())
-        yield place, chunks(place)
 
 
 def _kept_rows(

@@ -103,9 +103,19 @@ def register_of(home: Home, known_at: int) -> Register:
     ------
     HomeError : none was known.
     """
+    return Register(register_rows(home, known_at), known_at)
+
+
+def register_rows(home: Home, known_at: int) -> pa.Table:
+    """Give the rows of the register that were taken in by a moment [s UTC].
+
+    Raises
+    ------
+    HomeError : none was known.
+    """
     rows = home.table_of("register", known_at)
     if rows:
-        return Register(pa.concat_tables(rows), known_at)
+        return pa.concat_tables(rows)
     if not home.table_of("register"):
         raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")
     moment = datetime.fromtimestamp(known_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

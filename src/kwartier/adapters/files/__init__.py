@@ -14,15 +14,18 @@ from kwartier.adapters.files.readings import (
 )
 from kwartier.adapters.files.register import read_register
 from kwartier.adapters.files.sources import UNPACKED_BYTES
+from kwartier.adapters.files.volumes import VOLUME_BATCH, read_volumes
 
 __all__ = [
     "DAY_BATCH",
     "DOOR_RULES",
     "READING_BATCH",
     "UNPACKED_BYTES",
+    "VOLUME_BATCH",
     "FileRefused",
     "Problem",
     "read_couplings",
     "read_readings",
     "read_register",
+    "read_volumes",
 ]

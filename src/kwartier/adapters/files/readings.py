@@ -36,12 +36,12 @@ from kwartier.adapters.files.sources import (
     form_of,
 )
 
-# What the column `rule` of a batch counts in: the findings of this door, 0 where a row is fine.
+# What the column `rule` of a batch counts in: the findings of the doors, 0 where a row is fine.
 DOOR_RULES = ("", "no_value", "nonexistent_time", "ambiguous_time", "wrong_count")
 _NO_VALUE, _NONEXISTENT, _AMBIGUOUS, _WRONG_COUNT = range(1, 5)
 CLOCKS = ("Europe/Amsterdam", "UTC")
 
-_PLACE = [
+PLACE = [
     pa.field("file", pa.int32()),  # index in the paths given
     pa.field("row", pa.int64()),  # 1 is the first row after the header
     pa.field("rule", pa.int8()),
@@ -54,7 +54,7 @@ READING_BATCH = pa.schema(
         pa.field("reading_wh", pa.int64()),
         pa.field("meter", pa.string()),
         pa.field("status", pa.int32()),
-        *_PLACE,
+        *PLACE,
     ]
 )
 DAY_BATCH = pa.schema(
@@ -65,7 +65,7 @@ DAY_BATCH = pa.schema(
         pa.field("reading_wh", pa.list_(pa.int64())),
         pa.field("meter", pa.string()),
         pa.field("status", pa.list_(pa.int32())),
-        *_PLACE,
+        *PLACE,
     ]
 )
 
@@ -148,7 +148,8 @@ def _is_local(cell: str | pa.DataType | None) -> bool:
     return cell is not None and not any(sign in cell[11:] for sign in "Z+-")
 
 
-def _place(batch: Batch, number: int, rule: Int8s) -> list[pa.Array]:
+def place_of(batch: Batch, number: int, rule: Int8s) -> list[pa.Array]:
+    """Give the columns of PLACE of a batch of the file of a number."""
     rows = np.arange(batch.first_row, batch.first_row + batch.rows)
     return [pa.repeat(pa.scalar(number, pa.int32()), batch.rows), pa.array(rows), pa.array(rule)]
 
@@ -168,7 +169,7 @@ def _day_rows(read: Iterator[Batch], number: int) -> Iterator[pa.RecordBatch]:
             short |= other.to_numpy(zero_copy_only=False)
         rule[short] = _WRONG_COUNT
         rule[lengths.is_null().to_numpy(zero_copy_only=False)] = _NO_VALUE
-        yield _batch(DAY_BATCH, batch, _place(batch, number, rule))
+        yield _batch(DAY_BATCH, batch, place_of(batch, number, rule))
 
 
 def _batch(schema: pa.Schema, batch: Batch, place: list[pa.Array]) -> pa.RecordBatch:
@@ -190,7 +191,7 @@ def _readings(read: Iterator[Batch], number: int, local: bool) -> Iterator[pa.Re
             batch.values["read_at"] = pa.array(moments)
             rule[(place == _SKIPPED) & ~empty] = _NONEXISTENT
             doubled = place == _DOUBLED
-        record = _batch(READING_BATCH, batch, _place(batch, number, rule))
+        record = _batch(READING_BATCH, batch, place_of(batch, number, rule))
         if doubled is not None and doubled.any():
             held.append(record.filter(pa.array(doubled)))
             record = record.filter(pa.array(~doubled))
