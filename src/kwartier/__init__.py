@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ingest_volumes,
         result,
         take_couplings,
+        take_fractions,
         take_parameters,
         take_register,
     )
@@ -37,6 +38,7 @@ _WHERE = {
     "result": ("kwartier.runs", "result"),
     "simulate": ("kwartier.simulation", "simulate"),
     "take_couplings": ("kwartier.runs", "take_couplings"),
+    "take_fractions": ("kwartier.runs", "take_fractions"),
     "take_parameters": ("kwartier.runs", "take_parameters"),
     "take_register": ("kwartier.runs", "take_register"),
     "write_report": ("kwartier.apps.report", "write"),
@@ -53,6 +55,7 @@ __all__ = [
     "result",
     "simulate",
     "take_couplings",
+    "take_fractions",
     "take_parameters",
     "take_register",
     "write_report",

@@ -268,6 +268,32 @@ def couplings(
         _tell_intake(intake, as_json, "rows", home, recorded_at)
 
 
+@app.command(epilog="Example: kwartier fractions profiles-2026.csv lamps.csv --home my-home")
+def fractions(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    by_tariff: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column that is of the annual volume of each tariff, where its year is not "
+            "whole in the file; may be given again.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in fractions: standard profiles of the market, dimensioned profiles."""
+    with _told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True)
+        intake = runs.take_fractions(
+            kept, files, by_tariff=by_tariff or (), recorded_at=recorded_at
+        )
+        _tell_intake(intake, as_json, "days of profiles", home, recorded_at)
+
+
 @app.command(epilog="Example: kwartier volumes telemetry.csv.gz couplings.csv --home my-home")
 def volumes(
     files: Files,

@@ -7,7 +7,7 @@ from kwartier.runs.allocating import Run, allocate, result
 from kwartier.runs.deliveries import Intake
 from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress
-from kwartier.runs.taking import take_couplings, take_parameters, take_register
+from kwartier.runs.taking import take_couplings, take_fractions, take_parameters, take_register
 from kwartier.runs.volume_intake import ingest_volumes
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "ingest_volumes",
     "result",
     "take_couplings",
+    "take_fractions",
     "take_parameters",
     "take_register",
 ]
