@@ -657,12 +657,20 @@ def test_a_register_row_of_another_moment_is_another_row(write: Write) -> None:
 
 def test_the_examples_of_the_docs_are_read(write: Write) -> None:
     page = Path(__file__).resolve().parent.parent / "docs" / "doors.md"
-    first, second = re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
+    first, second, *_ = re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
     assert [DOOR_RULES[row["rule"]] for row in rows(write(first))] == ["", "", "no_value"]
     assert [row["annual_offtake_normal_wh"] for row in register(write(second))] == [1_850_500]
 
 
-@pytest.mark.parametrize("column", tables.REGISTER.names + tables.READINGS.names)
+@pytest.mark.parametrize(
+    "column",
+    [
+        *tables.REGISTER.names,
+        *tables.READINGS.names,
+        *tables.COUPLINGS.names,
+        *tables.VOLUMES.names,
+    ],
+)
 def test_every_column_is_documented(column: str) -> None:
     page = Path(__file__).resolve().parent.parent / "docs" / "doors.md"
     assert f"`{column}`" in page.read_text()
