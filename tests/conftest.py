@@ -1,12 +1,15 @@
-"""What every test shares: the hypothesis profile and the real data."""
+"""What every test shares: the hypothesis profile, the real data and the databases."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import databases
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,3 +33,19 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip(f"real data not found at {path}; name their directory in KWARTIER_SHARED")
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[databases.Server]:
+    """Give a PostgreSQL server."""
+    with databases.server() as server:
+        yield server
+
+
+@pytest.fixture(params=databases.DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of an empty database, of each kind that a ledger can be kept in."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    server: databases.Server = request.getfixturevalue("postgresql")
+    return server.make()

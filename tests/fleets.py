@@ -69,6 +69,7 @@ def default_parameters() -> dict:
         "too_old_days": 130,
         "legal_ground": date(2026, 1, 1),
         "reference_areas": {},
+        "annual_cap_periods": 35_040,
         "default_annual_wh": {
             "E17": {name: 3_900_000 if name[1] == "1" else 4_500_000 for name in categories},
             "E18": dict.fromkeys(categories, 2_000_000),

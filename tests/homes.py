@@ -38,6 +38,13 @@ def contents(root: Path) -> dict[str, bytes]:
     }
 
 
+def taken_in(root: Path) -> dict[str, bytes]:
+    """Give every file of a home that was taken in."""
+    parts = ("deliveries/", "register/", "couplings/", "readings/", "volumes/", "fractions/")
+    parts += ("parameters/", "doubts/")
+    return {path: content for path, content in contents(root).items() if path.startswith(parts)}
+
+
 def kept(
     home: Home, day: date = market.DAY, area: str = market.AREA, known_at: int | None = None
 ) -> dict[tuple[int, str, int], int]:

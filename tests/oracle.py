@@ -154,20 +154,31 @@ def round_half_up(value: Fraction) -> int:
     return (value + Fraction(1, 2)).__floor__()
 
 
+def round_day(exact: list[Fraction]) -> list[int]:
+    """Round a day so that its sum is the exact sum, rounded half up; ties to the lower period."""
+    parts = [value.__floor__() for value in exact]
+    order = sorted(range(len(exact)), key=lambda t: (parts[t] - exact[t], t))
+    for t in order[: round_half_up(sum(exact, Fraction())) - sum(parts)]:
+        parts[t] += 1
+    return parts
+
+
 # ---- the register of accounting points ----------------------------------------------------------
-def register_as_of(rows: list[dict], day: date, known_at: datetime | None) -> dict[int, dict]:
+def register_as_of(
+    rows: list[dict], day: date, known_at: datetime | None, name: str = "accounting_point"
+) -> dict[int, dict]:
     """Give the row of each accounting point that holds on a day, as known at a moment."""
     latest: dict[tuple, dict] = {}
     for row in rows:
         if known_at is not None and row["recorded_at"] > known_at:
             continue
-        key = (row["accounting_point"], row["valid_from"])
+        key = (row[name], row["valid_from"])
         if key not in latest or latest[key]["recorded_at"] < row["recorded_at"]:
             latest[key] = row
     holding: dict[int, dict] = {}
     for row in sorted(latest.values(), key=lambda row: (row["recorded_at"], row["valid_from"])):
         if row["valid_from"] <= day and (row["valid_to"] is None or day < row["valid_to"]):
-            holding[row["accounting_point"]] = row
+            holding[row[name]] = row
     return holding
 
 
@@ -205,15 +216,42 @@ def class_of(row: dict, direction: str) -> tuple[str, str, str, str]:
     return (row["grid_area"], row["profile_category"], row["consumption_type"], direction)
 
 
+def annual_given(row: dict, direction: str) -> tuple[int, int] | None:
+    """Give the annual Wh in the register, (normal, low tariff); None where it gives none."""
+    name = "annual_offtake" if direction == "E17" else "annual_infeed"
+    tariffs = (row[f"{name}_normal_wh"], row[f"{name}_low_wh"])
+    return None if tariffs == (None, None) else tuple(wh or 0 for wh in tariffs)
+
+
+def annual_cap(row: dict, parameters: dict) -> int | None:
+    """Give the most Wh that a small connection can pass in a year; None for a large one."""
+    if row["market_segment"] != "KVB":
+        return None
+    return limit_wh(row["capacity"], parameters["margin"]) * parameters["annual_cap_periods"]
+
+
+def halves(total: int) -> tuple[int, int]:
+    """Give the (normal, low tariff) of an annual volume of which only the total is known."""
+    return total - total // 2, total // 2
+
+
+def annual_tariffs(row: dict, direction: str, parameters: dict) -> tuple[int, int]:
+    """Give a point's annual Wh of a direction, (normal, low tariff): given, capped, or default."""
+    given = annual_given(row, direction)
+    if given is None:
+        if direction == "E18" and row["consumption_type"] == "AZI":
+            return 0, 0
+        return halves(parameters["default_annual_wh"][direction][row["profile_category"]])
+    cap = annual_cap(row, parameters)
+    if cap is None or sum(given) <= cap:
+        return given
+    low = given[1] * cap // sum(given)
+    return cap - low, low
+
+
 def annual_wh(row: dict, direction: str, parameters: dict) -> int:
     """Give a point's annual Wh of a direction, both tariffs; the default where it is unknown."""
-    name = "annual_offtake" if direction == "E17" else "annual_infeed"
-    tariffs = [row[f"{name}_normal_wh"], row[f"{name}_low_wh"]]
-    if tariffs != [None, None]:
-        return sum(wh for wh in tariffs if wh is not None)
-    if direction == "E18" and row["consumption_type"] == "AZI":
-        return 0
-    return parameters["default_annual_wh"][direction][row["profile_category"]]
+    return sum(annual_tariffs(row, direction, parameters))
 
 
 # ---- what is kept of the deliveries -------------------------------------------------------------
@@ -284,6 +322,9 @@ class Book:
 
     def limit(self, row: dict) -> int:
         return limit_wh(row["capacity"], self.parameters["margin"])
+
+    def group(self, row: dict, day: date) -> str:
+        return group_of(row, day, self.parameters["legal_ground"])
 
     def judge(self, day: date) -> JudgedDay:
         """Judge all readings of a day: findings, accepted direction readings, volumes."""
@@ -417,7 +458,7 @@ class Book:
         return self.shapes[day, kind]
 
     def find_shape(self, day: date, kind: tuple) -> tuple[list[int], list[int], str]:
-        area, category, _, direction = kind
+        area, category, *_ = kind
         reference = self.parameters.get("reference_areas", {}).get(area)
         candidates = [("DYN", [area]), ("FBR", [reference] if reference else []), ("FBL", None)]
         if category[:2] in ("E3", "E4"):
@@ -426,9 +467,18 @@ class Book:
             measured = self.measured_mean(day, kind, areas)
             if measured is not None:
                 return (*measured, status)
+        return (*self.standard_shape(day, kind), "STD")
+
+    def standard_shape(self, day: date, kind: tuple) -> tuple[list[int], list[int]]:
+        """Give shape and fraction of the standard profile."""
+        _, category, _, direction = kind
         fraction = list(self.parameters["standard_fraction"](day, direction))
         default = self.parameters["default_annual_wh"][direction][category]
-        return [count * default * 1000 // UNIT for count in fraction], fraction, "STD"
+        return [count * default * 1000 // UNIT for count in fraction], fraction
+
+    def annual_by_period(self, row: dict, day: date, kind: tuple) -> list[int]:
+        """Give the annual Wh of a point that the fraction of each period applies to."""
+        return [annual_wh(row, kind[3], self.parameters)] * len(market_day(day))
 
     def measured_mean(self, day: date, kind: tuple, areas: list[str] | None):
         """Give shape and fraction over the fully measured points of a class; None: too few."""
@@ -554,7 +604,7 @@ class Book:
             cover[2] += wh
 
         for point, row in judged.register.items():
-            group = group_of(row, day, self.parameters["legal_ground"])
+            group = self.group(row, day)
             if group not in ("SMA", "NCD"):
                 continue
             cell = (row["grid_area"], row["brp"], row["supplier"], "SMA")
@@ -572,6 +622,7 @@ class Book:
                 series = judged.series[point, direction]
                 kind = class_of(row, direction)
                 bracketed = self.bracketed(series, day, result.findings)
+                by_period = self.annual_by_period(row, day, kind)
                 for t in range(1, n + 1):
                     if t in series.volumes:
                         add(cell, direction, "MSR", None, None, point, t, series.volumes[t])
@@ -581,15 +632,11 @@ class Book:
                         add(cell, direction, "CLC", "CMR", status, point, t, bracketed[t])
                     else:
                         add(cell, direction, "CLC", "GMR", status, point, t, 0)
-                        annual[cell, kind][t - 1] += annual_wh(row, direction, self.parameters)
+                        annual[cell, kind][t - 1] += by_period[t - 1]
 
         for (cell, kind), wh in annual.items():
             _, fraction, status = self.shape(day, kind)
-            exact = [Fraction(wh[t] * fraction[t], UNIT) for t in range(n)]
-            parts = [value.__floor__() for value in exact]
-            order = sorted(range(n), key=lambda t: (parts[t] - exact[t], t))
-            for t in order[: round_half_up(sum(exact, Fraction())) - sum(parts)]:
-                parts[t] += 1
+            parts = round_day([Fraction(wh[t] * fraction[t], UNIT) for t in range(n)])
             for t in range(n):
                 result.volumes[*cell, kind[3], "CLC"][t] += parts[t]
             covered[*cell, kind[3], "CLC", "GMR", status][2] += sum(parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,14 +20,19 @@ from kwartier import (
     HomeError,
     allocate,
     ingest,
+    ingest_volumes,
     result,
     simulate,
+    tables,
+    take_couplings,
+    take_fractions,
     take_parameters,
     take_register,
 )
 from kwartier.adapters import sorting
 from kwartier.adapters.store import day_rows
 from kwartier.parameters import ParameterError
+from kwartier.runs import ledger_of
 from kwartier.runs.moments import parameters_of
 from tests import homes, market
 from tests.market import DAY, ONE_DAY, OTHER, POINT, REGISTERED, Market, flat, point, read
@@ -337,7 +342,7 @@ def test_a_home_may_be_read_while_it_is_written(way: Market) -> None:
 def test_what_a_killed_process_left_is_swept(way: Market) -> None:
     way.deliver(read(flat()))
     way.run()
-    before = {p: c for p, c in homes.contents(way.home.root).items() if "results" not in p}
+    before = homes.taken_in(way.home.root)
     area = f"market_day={DAY}/grid_area={market.AREA}"
     for name in (
         f"readings/{area}/complete-0123.parquet",
@@ -347,7 +352,7 @@ def test_what_a_killed_process_left_is_swept(way: Market) -> None:
         "doubts/0123.parquet.unfinished",
         "deliveries/00000009-0123.json.unfinished",
         "tmp/duckdb_temp_storage-0.tmp",
-        f"results/{area}/run=0123-77.unfinished/allocation.parquet",
+        f"results/{area}/run=0123@host-77-0.unfinished/allocation.parquet",
     ):
         path = way.home.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -356,10 +361,11 @@ def test_what_a_killed_process_left_is_swept(way: Market) -> None:
     assert result(home, "allocation", [DAY]).num_rows == 96 * 4
     with home.writing():
         pass
+    way.deliver(read(flat(step=90)))  # a trial that gave nothing new would write nothing
     way.run()
-    found = homes.contents(way.home.root)
-    assert {p: c for p, c in found.items() if "results" not in p} == before
-    assert not [path for path in found if "unfinished" in path]
+    found = homes.taken_in(way.home.root)
+    assert {path: found[path] for path in before} == before
+    assert not [path for path in homes.contents(way.home.root) if "unfinished" in path]
 
 
 # ---- the same bytes ------------------------------------------------------------------------------
@@ -371,9 +377,12 @@ def fleet() -> Any:
 def _taken_in(fleet: Any, folder: Path) -> Home:
     home = Home(folder / "home", create=True)
     take_register(home, [fleet.register], recorded_at=REGISTERED)
+    take_couplings(home, [fleet.couplings], recorded_at=REGISTERED)
+    take_fractions(home, [fleet.fractions], recorded_at=REGISTERED)
     for day in fleet.days:
         at = datetime.combine(day + ONE_DAY, datetime.min.time(), UTC) + 6 * HOUR
         ingest(home, [fleet.readings(day)], recorded_at=at)
+        ingest_volumes(home, [fleet.volumes(day)], recorded_at=at)
     return home
 
 
@@ -383,7 +392,7 @@ def _tables(home: Home, runs: list[Any]) -> dict[str, bytes]:
             _folder(home, run) / f"{name}.parquet"
         ).read_bytes()
         for run in runs
-        for name in ("allocation", "coverage", "findings")
+        for name in (table.name for table in tables.RESULTS)
     }
 
 
@@ -393,14 +402,17 @@ def test_threads_and_row_groups_change_no_byte(
     known_at = LATER + 10 * ONE_DAY
     home = _taken_in(fleet, tmp_path / "usual")
     expected = _tables(home, allocate(home, fleet.days, known_at=known_at, threads=1))
-    assert len(expected) == 2 * 2 * 3
+    assert len(expected) == 2 * 2 * len(tables.RESULTS)
     monkeypatch.setattr(day_rows, "ROW_GROUP", 16)
     small = _taken_in(fleet, tmp_path / "small")
     areas = small.days()[DAY.isoformat()]
     assert sum(len(small.blocks(DAY, area)) for area in areas) > 10
     for threads in (1, 2, 4):
-        runs = allocate(Home(small.root), fleet.days, known_at=known_at, threads=threads)
-        assert _tables(small, runs) == expected, threads
+        # In one home the second run would be found to be the same, and nothing be written.
+        own = tmp_path / str(threads)
+        shutil.copytree(small.root, own)
+        runs = allocate(Home(own), fleet.days, known_at=known_at, threads=threads)
+        assert _tables(Home(own), runs) == expected, threads
 
 
 def test_how_rows_come_out_of_sorting_changes_no_byte(
@@ -423,34 +435,39 @@ def test_a_run_is_the_same_alone_and_among_others(fleet: Any, tmp_path: Path) ->
     known_at = LATER + 10 * ONE_DAY
     home = _taken_in(fleet, tmp_path)
     together = allocate(home, fleet.days, known_at=known_at, threads=1)
-    manifests = {run: (_folder(home, run) / "manifest.json").read_text("utf-8") for run in together}
+    ledger = ledger_of(home)
+    inputs = {run.run: ledger.inputs(run) for run in together}
     alone = [
         run
         for area in sorted({run.grid_area for run in together}, reverse=True)
         for day in reversed(fleet.days)
         for run in allocate(Home(home.root), [day], grid_area=area, known_at=known_at, threads=1)
     ]
-    assert set(alone) == set(together)
-    for run in alone:
-        inputs = json.loads((_folder(home, run) / "manifest.json").read_text("utf-8"))["inputs"]
-        assert inputs == json.loads(manifests[run])["inputs"]
+    # Each is found to be the same as a run that was made among others.
+    assert {run.run for run in alone} == set(inputs)
+    assert {run.run: ledger.inputs(run) for run in alone} == inputs
 
 
-def test_a_manifest_names_every_input_with_its_sum(fleet: Any, tmp_path: Path) -> None:
+def test_the_ledger_names_every_input_and_table_of_a_run_with_its_sum(
+    fleet: Any, tmp_path: Path
+) -> None:
     home = _taken_in(fleet, tmp_path)
+    ledger = ledger_of(home)
     assert homes.whole(home)
     for run in allocate(home, [DAY], threads=1):
-        manifest = json.loads((_folder(home, run) / "manifest.json").read_text("utf-8"))
-        paths = {entry["path"] for entry in manifest["inputs"]}
+        inputs = dict(ledger.inputs(run))
         own = f"readings/market_day={DAY}/grid_area={run.grid_area}/"
-        named = {p for p in homes.contents(home.root) if p.startswith((own, "register/"))}
-        assert named <= paths
-        for entry in [*manifest["inputs"]]:
-            assert homes.sha256(home.root / entry["path"]) == entry["sha256"]
-        for entry in manifest["files"]:
-            assert homes.sha256(_folder(home, run) / entry["path"]) == entry["sha256"]
-        assert manifest["parameters"]
-        assert manifest["version"]
+        others = ("register/", "couplings/", "fractions/", f"volumes/market_day={DAY}/")
+        named = {p for p in homes.contents(home.root) if p.startswith((own, *others))}
+        assert named <= set(inputs)
+        for path, sha256 in inputs.items():
+            assert homes.sha256(home.root / path) == sha256
+        written = ledger.tables(run)
+        assert {name for name, *_ in written} == {table.name for table in tables.RESULTS}
+        for _, path, _, sha256 in written:
+            assert homes.sha256(home.root / path) == sha256
+        assert ledger.parameters(run)
+        assert run.version
 
 
 def test_the_newest_run_is_the_result(way: Market) -> None:

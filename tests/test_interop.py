@@ -13,7 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from kwartier import Home, allocate, ingest, result, simulate, tables, take_register
+from kwartier import (
+    Home,
+    allocate,
+    ingest,
+    ingest_volumes,
+    result,
+    simulate,
+    tables,
+    take_couplings,
+    take_fractions,
+    take_register,
+)
 from tests import homes, market
 from tests.market import DAY, ONE_DAY, OTHER, POINT, Market, but, flat, point, read
 
@@ -24,10 +35,14 @@ DAYS = [DAY, DAY + ONE_DAY]
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     fleet = simulate(points=120, days=DAYS, seed=2, defect_share=0.2)
     made = Home(tmp_path_factory.mktemp("interop") / "home", create=True)
-    take_register(made, [fleet.register], recorded_at=datetime(2025, 12, 1, tzinfo=UTC))
+    known = datetime(2025, 12, 1, tzinfo=UTC)
+    take_register(made, [fleet.register], recorded_at=known)
+    take_couplings(made, [fleet.couplings], recorded_at=known)
+    take_fractions(made, [fleet.fractions], recorded_at=known)
     for day in DAYS:
         at = datetime.combine(day + ONE_DAY, datetime.min.time(), UTC) + timedelta(hours=6)
         ingest(made, [fleet.readings(day)], recorded_at=at)
+        ingest_volumes(made, [fleet.volumes(day)], recorded_at=at)
     allocate(made, DAYS, known_at=datetime(2026, 2, 1, tzinfo=UTC), threads=1)
     return made
 
@@ -224,5 +239,5 @@ def test_sources_moments_and_names_of_another_type_are_told(home: Home) -> None:
             ingest(home, [], recorded_at=wrong)
     with pytest.raises(ValueError, match="with its time zone"):
         allocate(home, DAYS, known_at=datetime(2026, 1, 16))
-    with pytest.raises(ValueError, match="expected one of allocation, findings, coverage"):
+    with pytest.raises(ValueError, match="expected one of allocation, coverage, findings"):
         result(home, "sums", DAYS)

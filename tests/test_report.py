@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from kwartier import codes, periods, tables
-from kwartier.apps import report
+from kwartier.apps import report, report_cells
 
 ORDINARY, SPRING, AUTUMN = date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 25)
 AREA = "871687120000052782"
@@ -44,25 +45,37 @@ def table(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
 
 
 def given_run(days: tuple[date, ...], brps: tuple[str, ...] = BRPS) -> dict[str, pa.Table]:
-    """Make a run with odd numbers: 2 BRPs, both directions, measured and calculated."""
+    """Make a run with odd numbers: 2 BRPs, both directions, measured, calculated and by profile."""
     chance = np.random.default_rng(7)
     allocation, coverage, findings = [], [], []
     for day in days:
         starts = periods.starts(day).tolist()
         n = len(starts)
+
+        def series(
+            cell: tuple[str, ...],
+            kind: tuple[str | None, ...],
+            low: int,
+            points: int,
+            day: date = day,
+            starts: list[int] = starts,
+        ) -> int:
+            volumes = chance.integers(low, 9_999, len(starts)).tolist()
+            for i, (start, volume) in enumerate(zip(starts, volumes, strict=True)):
+                row = (*cell[:4], *kind, *cell[4:], volume, points, False)
+                allocation.append((day, i + 1, start, *row))
+            return sum(volumes)
+
         for brp in brps:
             for direction in codes.DIRECTIONS:
                 for origin, points in (("MSR", 40), ("CLC", 2)):
-                    volumes = chance.integers(0, 9_999, n).tolist()
                     cell = (AREA, brp, SUPPLIER, "SMA", direction, origin)
-                    allocation += [
-                        (day, i + 1, start, *cell, volume, points)
-                        for i, (start, volume) in enumerate(zip(starts, volumes, strict=True))
-                    ]
                     how = ("GMR", "DYN") if origin == "CLC" else (None, None)
-                    coverage.append((day, *cell, *how, points, points * n, sum(volumes)))
-            profiled = (AREA, brp, SUPPLIER, "PRF", "E17", "CLC")
-            coverage.append((day, *profiled, None, None, 11, 11 * n, None))
+                    whole = series(cell, (None, None), 0, points)
+                    coverage.append((day, *cell, *how, points, points * n, whole))
+            cell = (AREA, brp, SUPPLIER, "PRF", "E17", "CLC")
+            whole = series(cell, ("E1A", "AZI"), -500, 11)  # profiled offtake may be below 0
+            coverage.append((day, *cell, None, "DYN", 11, 11 * n, whole))
         for point in POINTS:
             findings.append((day, AREA, "reading_falls", "error", point, "1.8.0", 4, 4, -7, 0, 1))
     return {
@@ -72,8 +85,33 @@ def given_run(days: tuple[date, ...], brps: tuple[str, ...] = BRPS) -> dict[str,
     }
 
 
+def given_closing(days: tuple[date, ...], factor: int = 104_000) -> dict[str, pa.Table]:
+    """Make a balance that closes, and a residual whose factor rises from quarter to quarter."""
+    chance = np.random.default_rng(9)
+    balance, residual = [], []
+    for day in days:
+        for i, start in enumerate(periods.starts(day).tolist()):
+            at = (day, i + 1, start, AREA)
+            smart, left, given, lost, spare = (int(x) for x in chance.integers(1, 9_999, 5))
+            balance += [
+                (*at, "SMA", "E17", smart),
+                (*at, "SMA", "E18", given),
+                (*at, "PRF", "E17", left),
+                (*at, "NVL", "E17", lost),
+                (*at, "TVB", "E17", spare),
+                (*at, "NKP", "E18", smart + left + lost + spare - given),
+            ]
+            residual.append((*at, left, left - 7, 3, factor + 100 * i, 0))
+    return {
+        "balance": table(balance, tables.BALANCE.schema),
+        "residual": table(residual, tables.RESIDUAL.schema),
+    }
+
+
 def truth_of(allocation: pa.Table) -> pa.Table:
+    """Take the smart-meter group as what was true."""
     keys = TRUTH.names[:-1]
+    allocation = allocation.filter(pc.field("group") == codes.SMART_METER)
     sums = allocation.group_by(keys).aggregate([("volume_wh", "sum")])
     return sums.rename_columns(TRUTH.names).cast(TRUTH)
 
@@ -137,9 +175,15 @@ def volume(table: pa.Table, **where: str) -> int:
     return sum(r["volume_wh"] for r in rows if all(r[k] == v for k, v in where.items()))
 
 
+def volume_of(table: pa.Table, column: str) -> int:
+    found: int = pc.sum(table[column]).as_py()
+    return found
+
+
 def test_page_loads_nothing_and_forbids_to(tmp_path: Path) -> None:
     run = given_run((ORDINARY,))
-    text = written(tmp_path, run, comparison=truth_of(run["allocation"]))
+    closing = given_closing((ORDINARY,))
+    text = written(tmp_path, run, comparison=truth_of(run["allocation"]), **closing)
     page = Page(text)
     for tag, attributes in page.elements:
         assert tag not in ("link", "img", "iframe", "object", "embed", "base", "form", "a"), tag
@@ -155,7 +199,8 @@ def test_page_loads_nothing_and_forbids_to(tmp_path: Path) -> None:
 
 
 def test_only_the_two_scripts_of_the_page_may_run(tmp_path: Path) -> None:
-    page = Page(written(tmp_path, given_run((ORDINARY,))))
+    closing = given_closing((ORDINARY,))
+    page = Page(written(tmp_path, given_run((ORDINARY,)), **closing))
     policy = next(a["content"] for t, a in page.elements if t == "meta" and "http-equiv" in a)
     allowed = re.search(r"script-src ([^;]*);", policy or "")
     assert allowed is not None
@@ -165,8 +210,11 @@ def test_only_the_two_scripts_of_the_page_may_run(tmp_path: Path) -> None:
 
 
 def test_no_accounting_point_is_in_the_page(tmp_path: Path) -> None:
-    run = given_run((ORDINARY, SPRING))
-    text = written(tmp_path, run, comparison=truth_of(run["allocation"]))
+    days = (ORDINARY, SPRING)
+    run, closing = given_run(days), given_closing(days)
+    before = closing["residual"]
+    truth = truth_of(run["allocation"])
+    text = written(tmp_path, run, comparison=truth, residual_before=before, **closing)
     for point in POINTS:
         assert str(point) not in text
     # Nor any other EAN-18 than that of the grid area.
@@ -207,12 +255,18 @@ def test_sums_of_the_page_are_those_of_the_table(tmp_path: Path) -> None:
     whole = page.row("All", 8)
     assert [wh(whole[4]), wh(whole[7])] == [volume(allocation, direction=d) for d in ("E17", "E18")]
     methods = {
-        row[0]: wh(row[3]) for row in page.rows if len(row) == 4 and row[0] in ("MSR", "GMR")
+        row[0]: wh(row[3]) for row in page.rows if len(row) == 4 and row[0] in ("MSR", "GMR", "PRF")
     }
     assert methods == {
         "MSR": volume(allocation, origin="MSR"),
-        "GMR": volume(allocation, origin="CLC"),
+        "GMR": volume(allocation, origin="CLC", group="SMA"),
+        "PRF": volume(allocation, group="PRF"),
     }
+    groups = page.row("All", 4)
+    series = [("SMA", "E17"), ("PRF", "E17"), ("SMA", "E18")]
+    assert [wh(cell) for cell in groups[1:]] == [
+        volume(allocation, group=g, direction=d) for g, d in series
+    ]
     drawn = sum(sum(row[-1]) for row in page.data["volumes"])
     assert drawn == volume(allocation)
     assert sum(sum(row[-1]) for row in page.data["calculated"]) == volume(allocation, origin="CLC")
@@ -236,7 +290,7 @@ def test_axis_shows_the_wall_clock_of_a_clock_change(tmp_path: Path) -> None:
 
 
 def test_nothing_at_all_is_a_page_too(tmp_path: Path) -> None:
-    run = {t.name: t.empty() for t in (tables.ALLOCATION, tables.COVERAGE, tables.FINDINGS)}
+    run = {t.name: t.empty() for t in tables.RESULTS if t.name != "fractions"}
     page = Page(written(tmp_path, run, comparison=TRUTH.empty_table()))
     assert "Nothing was found." in page.words
     assert "no market day" in page.words
@@ -300,13 +354,81 @@ def test_truth_of_zero_falls_in_the_outermost_class(tmp_path: Path) -> None:
 
 
 def test_order_of_rows_changes_no_byte(tmp_path: Path) -> None:
-    run = given_run((ORDINARY, SPRING))
+    run = {**given_run((ORDINARY, SPRING)), **given_closing((ORDINARY, SPRING))}
     truth = truth_of(run["allocation"])
     once = written(tmp_path, run, comparison=truth)
     turned = {name: t.take(list(range(t.num_rows))[::-1]) for name, t in run.items()}
     assert (
         written(tmp_path, turned, comparison=truth.take(list(range(truth.num_rows))[::-1])) == once
     )
+
+
+def test_the_area_closes_on_the_page(tmp_path: Path) -> None:
+    days = (ORDINARY, SPRING, AUTUMN)
+    closing = given_closing(days)
+    page = Page(written(tmp_path, given_run(days), **closing))
+    assert "The area closes" in page.words
+    assert "In 288 of 288 quarter-hours" in page.words
+    # Both kinds of grid loss are one line.
+    balance = closing["balance"]
+    lost = volume(balance, line="NVL") + volume(balance, line="TVB")
+    assert page.row("grid loss", 3)[1:] == [report_cells.kwh(lost), ""]
+    whole = [volume(balance, direction=d) for d in codes.DIRECTIONS]
+    assert whole[0] == whole[1]
+    assert [wh(cell) for cell in page.row("All", 3)[1:]] == whole
+    drawn = sum(sum(row[-1]) for row in page.data["closing"]["lines"])
+    assert drawn == sum(whole)
+    assert {len(row[-1]) for row in page.data["closing"]["lines"]} == {92, 96, 100}
+    assert "before" not in page.data["closing"]
+
+
+def test_an_area_that_does_not_close_is_not_said_to(tmp_path: Path) -> None:
+    closing = given_closing((ORDINARY,))
+    rows = closing["balance"].to_pylist()
+    rows[0]["volume_wh"] += 1
+    closing["balance"] = pa.Table.from_pylist(rows, tables.BALANCE.schema)
+    page = Page(written(tmp_path, given_run((ORDINARY,)), **closing))
+    assert "In 95 of 96 quarter-hours" in page.words
+
+
+def test_the_factor_is_held_against_that_of_before(tmp_path: Path) -> None:
+    # GIVEN factors from 1.04000 in steps of 0.00100, and before from 0.85000
+    closing = given_closing((ORDINARY,))
+    before = given_closing((ORDINARY,), factor=85_000)["residual"]
+    page = Page(written(tmp_path, given_run((ORDINARY,)), residual_before=before, **closing))
+    # THEN lowest, mean and highest of both stand in the table, and how many are outside 0.9 to 1.1
+    states = {row[1]: row for row in page.rows if len(row) == 9 and row[0] == AREA}
+    left = volume_of(closing["residual"], "residual_wh")
+    assert wh(states["now"][2]) == wh(states["now"][3]) == left
+    assert states["now"][5:] == ["1.04000", "1.08750", "1.13500", "35 of 96"]
+    assert states["before"][5:] == ["0.85000", "0.89750", "0.94500", "50 of 96"]
+    ((day, area, residual, _, factor),) = page.data["closing"]["before"]
+    assert (day, area, sum(residual)) == (0, 0, left)
+    assert factor == [85_000 + 100 * i for i in range(96)]
+    assert page.data["closing"]["band"] == [0.9, 1.1]
+
+
+def test_a_residual_below_zero_counts_by_its_size(tmp_path: Path) -> None:
+    closing = given_closing((ORDINARY,))
+    rows = closing["residual"].to_pylist()
+    for row in rows[::2]:
+        row["residual_wh"] *= -1
+    closing["residual"] = pa.Table.from_pylist(rows, tables.RESIDUAL.schema)
+    page = Page(written(tmp_path, given_run((ORDINARY,)), **closing))
+    cells = page.row(AREA, 8)
+    assert wh(cells[1]) == volume_of(closing["residual"], "residual_wh")
+    assert wh(cells[2]) == sum(abs(row["residual_wh"]) for row in rows)
+
+
+@pytest.mark.parametrize("missing", ["balance", "residual"])
+def test_without_balance_or_residual_the_section_is_not_there(tmp_path: Path, missing: str) -> None:
+    closing = given_closing((ORDINARY,))
+    for instead in (None, closing[missing].slice(0, 0)):
+        text = written(tmp_path, given_run((ORDINARY,)), **{**closing, missing: instead})
+        page = Page(text)
+        assert "The area closes" not in page.words
+        assert page.data["closing"] is None
+        assert "chart-balance" not in {a.get("id") for _, a in page.elements}
 
 
 @pytest.mark.parametrize(
@@ -321,7 +443,7 @@ def test_order_of_rows_changes_no_byte(tmp_path: Path) -> None:
     ],
 )
 def test_share_is_never_whole_unless_it_is(part: int, whole: int, shown: str) -> None:
-    assert report._share(part, whole, signed=part < 0) == shown
+    assert report_cells.share(part, whole, signed=part < 0) == shown
 
 
 def test_chart_library_is_the_one_named() -> None:

@@ -36,6 +36,7 @@ from tests.market import (
     moments,
     point,
     read,
+    volumes,
 )
 
 FIRES: set[str] = set()
@@ -222,9 +223,14 @@ def test_of_a_point_that_may_not_be_read_only_the_fact_is_kept(
     market.register(point(**cells), point(OTHER))
     took = market.deliver(read(flat()), read(flat(), OTHER))
     assert took.rows_kept == 97
+    if cells.get("group") == "TMT":
+        market.volumes(volumes(POINT, 0))
     made = market.run()
     # The 97th, at the closing midnight, is counted once: on the day that it opens.
-    assert made.findings == of("not_eligible", "info", (0, 0), 96, 0, rows=96)
+    [found] = made.found("not_eligible")
+    assert [found] == of("not_eligible", "info", (0, 0), 96, 0, rows=96)
+    # What is allocated by profile without an annual volume takes the default.
+    assert {row["rule"] for row in made.findings} <= {"not_eligible", "no_annual_volume"}
     assert made.measured() == [FLAT] * 96  # of the other point
 
 
@@ -233,7 +239,7 @@ def test_before_the_legal_ground_a_point_without_consent_may_not_be_read(market:
     market.register(point(), point(OTHER, consent=True))
     market.deliver(read(flat(EVE), day=EVE)[40:41], read(flat(EVE), OTHER, day=EVE))
     made = market.run(EVE)
-    assert made.findings == of("not_eligible", "info", (0, 0), 1, 0, rows=1, day=EVE)
+    assert made.found("not_eligible") == of("not_eligible", "info", (0, 0), 1, 0, rows=1, day=EVE)
 
 
 @stands_still("not_eligible")
@@ -797,6 +803,7 @@ def test_a_volume_at_the_edge_of_the_usual_is_nothing_odd(market: Market) -> Non
 
 
 def test_every_rule_has_a_test_that_fires_it_and_one_on_its_edge() -> None:
-    import_module("tests.test_volumes_door")  # holds the rules of the door of the volumes
+    for name in ("test_area", "test_volumes_door"):  # hold the rules of the area and of its door
+        import_module(f"tests.{name}")
     assert set(findings.RULES) == FIRES
     assert set(findings.RULES) == STANDS_STILL

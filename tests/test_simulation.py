@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -9,16 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.parquet as pq
 import pytest
 
 from kwartier import codes, parameters, periods
 from kwartier.simulation import day_rows, read_zonnedael, register_rows, simulate
 from kwartier.simulation.figures import day_shape, figures
+from kwartier.simulation.grid import lighting_fractions
 from kwartier.simulation.points import point_numbers
 from kwartier.simulation.zonnedael import LOAD_FILE, SUN_FILE, Zonnedael, ZonnedaelError
 
 DAYS = [date(2026, 3, 28), date(2026, 3, 29), date(2026, 3, 30), date(2026, 10, 25)]
 SPRING, AUTUMN = DAYS[1], DAYS[3]
+BALANCE_KEYS = ["grid_area", "line", "direction"]
 KINDS = set(figures()["defects"]["weight"])
 
 
@@ -53,13 +57,16 @@ def test_the_same_seed_gives_the_same_bytes():
     assert one.register.equals(two.register)
     assert one.truth.equals(two.truth)
     assert one.defects.equals(two.defects)
+    assert one.couplings.equals(two.couplings)
     assert all(one.readings(day).equals(two.readings(day)) for day in DAYS)
+    assert all(one.volumes(day).equals(two.volumes(day)) for day in DAYS)
     assert not one.truth.equals(other.truth)
 
 
 def test_a_day_is_the_same_whatever_is_asked_with_it(clean):
     alone = simulate(400, [SPRING], seed=7, defect_share=0.0)
     assert np.array_equal(alone.true_volumes(SPRING), clean.true_volumes(SPRING))
+    assert alone.volumes(SPRING).equals(clean.volumes(SPRING))
 
 
 def test_identifiers_have_check_digits_and_are_no_real_area(clean):
@@ -138,7 +145,9 @@ def test_truth_is_the_sum_of_the_register_differences(clean):
 
 
 def test_volumes_stay_within_the_capacity(clean):
-    tokens = clean.register.filter(pc.is_null(pc.field("valid_to")))
+    tokens = clean.register.filter(
+        pc.is_null(pc.field("valid_to")) & (pc.field("group") == codes.SMART_METER)
+    )
     tokens = tokens.sort_by("accounting_point")["capacity"].to_pylist()
     limit = np.array([230 * p * a // 4 for p, a in map(codes.CAPACITIES.get, tokens)])
     for day in DAYS:
@@ -213,15 +222,184 @@ def test_gaps_and_silence_leave_no_rows(spoilt):
     assert not set(places.tolist()) & set(inside)
 
 
-def test_files_hold_the_readings(spoilt, tmp_path):
+def test_files_hold_what_is_delivered(spoilt, tmp_path):
     files = spoilt.write(tmp_path)
-    assert [f.suffix for f in files] == [".csv", ".csv", ".csv", ".gz", ".csv"]
-    for path, day in zip(files[1:], spoilt.days, strict=True):
-        types = pyarrow.csv.ConvertOptions(column_types={"accounting_point": pa.string()})
-        table = pyarrow.csv.read_csv(path, convert_options=types)
-        assert len(table) == len(spoilt.readings(day))
-    assert "+01:00" in files[2].read_text().splitlines()[1]
-    assert len(spoilt.write(tmp_path / "parquet", form="parquet")) == 5
+    once = (files.register, files.couplings, files.fractions)
+    assert [f.name for f in once] == ["register.csv", "couplings.csv", "fractions.csv"]
+    names = ["accounting_point", "coupling", "grid_area", "other_grid_area"]
+    types = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    daily = [
+        (files.readings, spoilt.readings, "readings"),
+        (files.volumes, spoilt.volumes, "volumes"),
+    ]
+    for paths, made, name in daily:
+        assert [f.suffix for f in paths] == [".csv", ".csv", ".gz", ".csv"]
+        for path, day in zip(paths, spoilt.days, strict=True):
+            assert path.name.startswith(f"{name}-{day}")
+            table = pyarrow.csv.read_csv(path, convert_options=types)
+            assert table.column_names == made(day).column_names
+            assert len(table) == len(made(day))
+    tables = (spoilt.register, spoilt.couplings, spoilt.fractions)
+    for path, table in zip(once, tables, strict=True):
+        assert len(pyarrow.csv.read_csv(path, convert_options=types)) == len(table)
+    assert "+01:00" in files.readings[1].read_text().splitlines()[1]
+    parquet = spoilt.write(tmp_path / "parquet", form="parquet")
+    for path, table in (
+        (parquet.volumes[2], spoilt.volumes(spoilt.days[2])),
+        (parquet.fractions, spoilt.fractions),
+    ):
+        assert pq.read_table(path).cast(table.schema).equals(table)
+
+
+# ---- what makes the areas whole ------------------------------------------------------------------
+def sums(table: pa.Table, keys: list[str]) -> dict[tuple[object, ...], np.ndarray]:
+    """Give the volumes of each key in order of their positions."""
+    place = "position" if "position" in table.column_names else "period_start"
+    order = [(key, "ascending") for key in [*keys, place]]
+    grouped = table.group_by([*keys, place]).aggregate([("volume_wh", "sum")]).sort_by(order)
+    found: dict[tuple[object, ...], list[int]] = {}
+    for row in grouped.to_pylist():
+        found.setdefault(tuple(row[key] for key in keys), []).append(row["volume_wh_sum"])
+    return {key: np.array(volume) for key, volume in found.items()}
+
+
+@pytest.mark.parametrize("day", DAYS)
+def test_an_area_closes_in_truth(clean, day):
+    """PURPOSE: in every quarter as much comes into an area as goes out of it, losses included."""
+    of = sums(clean.true_balance(day), ["grid_area", "direction"])
+    assert len(of) == 4
+    for area in clean.couplings["grid_area"].unique().to_pylist():
+        assert len(of[area, "E17"]) == periods.count(day)
+        assert np.array_equal(of[area, "E17"], of[area, "E18"])
+    lines = {(line, way) for _, line, way in sums(clean.true_balance(day), BALANCE_KEYS)}
+    offtake = {"SMA", "PRF", "TMT", "DIM", "NVL", "NKP"}
+    assert {line for line, way in lines if way == "E17"} == offtake
+    assert {line for line, way in lines if way == "E18"} == {"SMA", "PRF", "TMT", "NKP"}
+
+
+@pytest.mark.parametrize("day", [DAYS[0], AUTUMN])
+def test_what_is_delivered_leaves_the_profiled_offtake_and_a_little(clean, day):
+    """PURPOSE: couplings are exact; only losses and repairs stand between residual and truth."""
+    true = sums(clean.true_balance(day), BALANCE_KEYS)
+    given = sums(clean.volumes(day), ["accounting_point", "direction"])
+    zero = np.zeros(periods.count(day), np.int64)
+    group = dict(
+        zip(
+            clean.register["accounting_point"].to_pylist(),
+            zip(
+                clean.register["grid_area"].to_pylist(),
+                clean.register["group"].to_pylist(),
+                strict=True,
+            ),
+            strict=True,
+        )
+    )
+    for area in clean.couplings["grid_area"].unique().to_pylist():
+        into = zero.copy()
+        for row in clean.couplings.to_pylist():
+            net = given[row["coupling"], "E18"] - given[row["coupling"], "E17"]
+            assert (
+                np.minimum(given[row["coupling"], "E18"], given[row["coupling"], "E17"]) == 0
+            ).all()
+            into += net * ((row["grid_area"] == area) * 1 - (row["other_grid_area"] == area) * 1)
+        assert np.array_equal(into, true[area, "NKP", "E18"] - true[area, "NKP", "E17"])
+        for way in codes.DIRECTIONS:
+            told = sum(
+                v for (p, d), v in given.items() if d == way and group.get(p) == (area, "TMT")
+            )
+            off = told - true[area, "TMT", way]
+            assert off.sum() == 0  # a repair keeps what the register counted
+        told = sum(v for (p, _), v in given.items() if group.get(p) == (area, "NVL"))
+        off = (told - true[area, "NVL", "E17"]) / true[area, "NVL", "E17"]
+        assert off.any()
+        assert np.abs(off).max() < 0.25
+
+
+def test_losses_are_what_dutch_grids_lose():
+    year = [date(2026, month, day) for month in range(1, 13) for day in (6, 17)]
+    area = simulate(400, year, seed=7, defect_share=0.0)
+    lost = load = 0
+    for day in year:
+        for (_, line, way), volume in sums(area.true_balance(day), BALANCE_KEYS).items():
+            lost += volume.sum() * (line == "NVL")
+            load += volume.sum() * (way == "E17" and line not in ("NVL", "NKP"))
+    assert 0.035 < lost / load < 0.055
+
+
+def test_telemetry_says_how_it_was_made(clean):
+    table = clean.volumes(SPRING)
+    said = {
+        tuple(r.values())
+        for r in table.select(["origin", "validation_status", "method"]).to_pylist()
+    }
+    assert said == {("MSR", "VLD", None), ("CLC", "VLD", "CMR"), ("CLC", None, None)}
+    keys = ["accounting_point", "direction", "period_start"]
+    assert pc.max(table.group_by(keys).aggregate([([], "count_all")])["count_all"]).as_py() == 1
+    assert pc.min(table["volume_wh"]).as_py() >= 0
+    for point in clean.register.filter(pc.field("group") == "TMT").to_pylist():
+        ways = {d for p, d in sums(table, keys[:2]) if p == point["accounting_point"]}
+        assert ways == ({"E17", "E18"} if point["consumption_type"] == "AMI" else {"E17"})
+
+
+def test_areas_have_their_points(clean):
+    others = clean.register.filter(pc.field("group") != codes.SMART_METER)
+    count = others.group_by(["grid_area", "group"]).aggregate([([], "count_all")])
+    of = {(r["grid_area"], r["group"]): r["count_all"] for r in count.to_pylist()}
+    areas = sorted({area for area, _ in of})
+    assert [of[area, "TMT"] for area in areas] == [3, 2]
+    assert all(of[area, "NVL"] == 1 and of[area, "DIM"] >= 1 for area in areas)
+    numbers = [*clean.register["accounting_point"].unique().to_pylist()]
+    numbers += clean.couplings["coupling"].to_pylist()
+    assert len(set(numbers)) == len(numbers)
+    assert codes.check_digits_hold(np.array(numbers, np.int64), 18).all()
+
+
+def test_street_lighting_burns_from_dusk_to_dawn():
+    days = periods.between(date(2026, 1, 1), date(2026, 12, 31))
+    assert sum(int(lighting_fractions(day).sum()) for day in days) == 10**8
+    for day, first, last in ((date(2026, 6, 21), 5, 22.25), (date(2026, 12, 21), 8.5, 16.75)):
+        dark = np.flatnonzero(lighting_fractions(day) == 0)
+        assert dark[0] / 4 == pytest.approx(first, abs=0.5)
+        assert dark[-1] / 4 == pytest.approx(last, abs=0.5)
+    assert len(lighting_fractions(SPRING)) == 92
+
+
+def test_fractions_have_eight_decimals(clean, tmp_path):
+    lines = clean.write(tmp_path).fractions.read_text().splitlines()
+    assert lines[0] == '"profile","period_start","fraction"'
+    assert all(re.fullmatch(r"0\.\d{8}", line.split('"')[-2]) for line in lines[1:])
+    assert len(lines) == 1 + sum(periods.count(day) for day in DAYS)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.35, 0.6])
+def test_more_readable_meters_hold_the_fewer(clean, share):
+    """PURPOSE: what was true stays as it is; only who is read, and so the group, changes."""
+    fewer = simulate(400, DAYS, seed=7, defect_share=0.0, readable=share)
+    read, all_read = (
+        set(area.readings(SPRING)["accounting_point"].to_pylist()) for area in (fewer, clean)
+    )
+    assert read <= set(
+        simulate(400, DAYS, seed=7, defect_share=0.0, readable=share + 0.2)
+        .readings(SPRING)["accounting_point"]
+        .to_pylist()
+    )
+    assert read <= all_read
+    assert len(read) == pytest.approx(share * len(all_read), abs=0.08 * len(all_read))
+    assert np.array_equal(fewer.true_volumes(SPRING), clean.true_volumes(SPRING))
+    assert fewer.volumes(SPRING).equals(clean.volumes(SPRING))
+    whole = ["market_day", "grid_area", "brp", "supplier", "direction"]
+    before, after = (sums(area.truth_of_group, whole) for area in (fewer, clean))
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[key], after[key]) for key in before)
+
+
+def test_truth_of_groups_is_by_the_register(clean):
+    smart = clean.truth_of_group.filter(pc.field("group") == "SMA").drop_columns("group")
+    assert smart.equals(clean.truth)
+    lines = sums(clean.true_balance(SPRING), BALANCE_KEYS)
+    today = clean.truth_of_group.filter(pc.field("market_day") == SPRING)
+    for key, volume in sums(today, ["grid_area", "group", "direction"]).items():
+        assert np.array_equal(volume, lines[key])
 
 
 @pytest.mark.parametrize("direction", ["offtake", "infeed"])
@@ -270,7 +448,8 @@ def test_figures_are_those_of_the_data(shared: Path):
 
 def test_simulated_households_spread_as_the_measured_ones():
     area = simulate(2_000, [date(2026, 1, 13)], seed=5, defect_share=0.0)
-    small = area.register.sort_by("accounting_point")
+    small = area.register.filter(pc.field("group") == codes.SMART_METER)
+    small = small.sort_by("accounting_point")
     keep = pc.and_(
         pc.equal(small["consumption_type"], "AZI"),
         pc.and_(

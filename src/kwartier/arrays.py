@@ -18,9 +18,11 @@ Bools = npt.NDArray[np.bool_]
 NOT_READ = np.int64(np.iinfo(np.int64).min)
 
 # What is done with a point on a day.
-OTHER, MEASURABLE, NO_CURRENT, PROFILED = range(4)
+MEASURABLE, NO_CURRENT, PROFILED = range(3)
 
 FRACTION_SCALE = 10**8  # a profile fraction has exactly 8 decimals, so it is a count of 1e-8
+# Of which annual volume a fraction is: both tariffs', or that of the period's own tariff.
+OF_TOTAL, OF_NORMAL, OF_LOW = range(3)
 
 
 class Rows(NamedTuple):
@@ -106,10 +108,10 @@ class Cell(NamedTuple):
 class Points(NamedTuple):
     """The accounting points of a grid area on a market day, sorted by number.
 
-    `cell` is the index in `cells`, -1 where `state` is OTHER; `limit` the physical limit
-    [Wh per period]; `rolls_at` where a register begins again at zero [Wh], 0 where that cannot be
-    told; `annual` the annual offtake and infeed (points, 2) [Wh], a default where it is not
-    `annual_known`.
+    `state` is MEASURABLE, NO_CURRENT or PROFILED; `cell` the index in `cells`; `limit` the physical
+    limit [Wh per period]; `rolls_at` where a register begins again at zero [Wh], 0 where that
+    cannot be told; `annual` the annual offtake and infeed (points, 2) [Wh], a default where it is
+    not `annual_known`, and `annual_low` the part of it in the low tariff.
     """
 
     grid_area: str
@@ -121,8 +123,37 @@ class Points(NamedTuple):
     rolls_at: Int64s
     with_infeed: Bools
     annual: Int64s
+    annual_low: Int64s
     annual_known: Bools
     cells: tuple[Cell, ...]
+
+
+class AreaPoints(NamedTuple):
+    """The points of a grid area that no smart meter and no profile allocates, sorted by number.
+
+    `group` is TMT, DIM or NVL, `loss_type` the kind of loss (NVL), `profile` the dimensioned
+    profile (DIM), empty: that of the category; `annual`, `annual_low` and `annual_known` as in
+    Points.
+    """
+
+    number: Int64s
+    group: Sequence[str]
+    brp: Sequence[str]
+    supplier: Sequence[str]
+    profile_category: Sequence[str]
+    consumption_type: Sequence[str]
+    loss_type: Sequence[str]
+    profile: Sequence[str]
+    annual: Int64s
+    annual_low: Int64s
+    annual_known: Bools
+
+
+class Couplings(NamedTuple):
+    """The couplings of a grid area on a day; `mirrored`: it is the other area of the coupling."""
+
+    number: Int64s
+    mirrored: Bools
 
 
 class Delivered(NamedTuple):
@@ -139,6 +170,46 @@ class Delivered(NamedTuple):
     origin: npt.NDArray[np.int8]
     validation: npt.NDArray[np.int8]
     method: npt.NDArray[np.int8]
+
+
+class Fractions(NamedTuple):
+    """Fractions of a day: (periods) [1e-8], and of which annual volume each is."""
+
+    fraction: Int64s
+    basis: Int64s
+
+
+class Line(NamedTuple):
+    """The energy of a party in one series of a day.
+
+    `category` and `type` are those of group PRF, else empty; `volume` and `points` (periods) [Wh]
+    and the points behind it.
+    """
+
+    brp: str
+    supplier: str
+    group: str
+    category: str
+    type: str
+    direction: int
+    origin: str
+    volume: Int64s
+    points: Int64s
+
+
+class Covered(NamedTuple):
+    """How a part of a series was made: points with such a period, such periods, energy [Wh]."""
+
+    brp: str
+    supplier: str
+    group: str
+    direction: int
+    origin: str
+    method: str
+    status: str
+    points: int
+    periods: int
+    volume: int
 
 
 class Counters(NamedTuple):

@@ -64,7 +64,7 @@ def first_visit(
     full_volume: Any,
     full_points: Any,
     full_annual: Any,
-    seen: Any,
+    read: Any,
     doubtful: Any,
 ) -> int:
     """Sum the points whose readings are beyond doubt; give the others out for the second look.
@@ -80,7 +80,7 @@ def first_visit(
         outliers, both directions large [Wh], zero run [periods].
     full_volume, full_points, full_annual : sums, (cells, 2, periods), (cells, 2), (cells, 2):
         added to.
-    seen : (points), set where the point has a row.
+    read : (points), set where the point was summed.
     doubtful : (rows), filled with the rows of the points that were not summed.
 
     Returns
@@ -109,7 +109,6 @@ def first_visit(
         if near == 8:
             index += np.searchsorted(points[index:], number[row])
         if index < points.size and points[index] == number[row] and cell[index] >= 0:
-            seen[index] = True
             at[:] = -1
             for r in range(row, last + 1):
                 at[register[r]] = r
@@ -158,6 +157,7 @@ def first_visit(
                 run = _longest_zero_run(volume[0], volume[1], has[1])
                 good = run < zeros and run < periods
             if good:
+                read[index] = True
                 for d in range(2):
                     if has[d]:
                         full_points[cell[index], d] += 1

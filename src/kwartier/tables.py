@@ -8,9 +8,13 @@ sorted and looked up, and is written with its 18 digits where people read it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+
+from kwartier import periods
 
 
 @dataclass(frozen=True)
@@ -490,3 +494,15 @@ TABLES = (
     *RESULTS,
     DIFFERENCES,
 )
+
+
+def period_columns(day: date, series: int) -> dict[str, pa.Array]:
+    """Give the columns that name the periods of a day, for some series one after another."""
+    n = periods.count(day)
+    days = np.full(series * n, periods.number(day), np.int32)
+    starts = pa.array(np.tile(periods.starts(day), series))
+    return {
+        "market_day": pa.array(days).cast(DAY),
+        "position": pa.array(np.tile(np.arange(1, n + 1, dtype=np.int32), series)),
+        "period_start": starts.cast(MOMENT),
+    }

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -22,18 +21,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kwartier import codes, periods
-from kwartier.apps.report_sums import Run, class_names, count_by, pick, plot_data, sums_by
+from kwartier.apps.report_cells import THIN, ends, kwh, number, share, table, text
+from kwartier.apps.report_closing import GROUP_WORDS, Closing
+from kwartier.apps.report_sums import (
+    BY_METHOD,
+    Run,
+    class_names,
+    count_by,
+    of_method,
+    pick,
+    plot_data,
+    sums_by,
+)
 from kwartier.findings import ERROR, INFO, RULES, WARNING
 
+# How energy was made: of the smart-meter group the method, of the others the group.
 METHOD_WORDS = {
     codes.MEASURED: "measured: the reading at both ends of the quarter is there",
     codes.FROM_REGISTERS: "calculated from the readings before and after the gap; adds up to them",
     codes.FROM_ANNUAL: "calculated from the annual volume and the fraction of the day",
     codes.FROM_NO_CURRENT: "the point is de-energised: zero",
+    codes.PROFILE: "by profile: annual volume × fraction, and of offtake × the residual factor",
+    codes.TELEMETRY: "telemetry: the quarter volumes that were delivered of large connections",
+    codes.UNMETERED: "unmetered: annual volume × dimensioned profile, such as street lighting",
+    codes.GRID_LOSS: "grid loss: the quarter volumes that the grid operator delivered",
 }
 DIRECTION_WORDS = {codes.OFFTAKE: "Offtake", codes.INFEED: "Infeed"}
 SEVERITIES = (ERROR, WARNING, INFO)
-_THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
 def write(
@@ -45,6 +59,9 @@ def write(
     findings: pa.Table,
     comparison: pa.Table | None = None,
     comparison_name: str = "truth",
+    balance: pa.Table | None = None,
+    residual: pa.Table | None = None,
+    residual_before: pa.Table | None = None,
     notes: Sequence[str] = (),
 ) -> None:
     """Write the report of a run's days as one self-contained HTML file.
@@ -54,22 +71,31 @@ def write(
     path : the file to write.
     title : the headline.
     allocation, coverage, findings : the tables of those names, all days of the run together.
-    comparison : what the volumes really were: market_day, position, grid_area, brp, supplier,
-        direction, volume_wh [Wh]; null where that is not known.
+    comparison : what the volumes of the smart-meter group really were: market_day, position,
+        grid_area, brp, supplier, direction, volume_wh [Wh]; null where that is not known.
     comparison_name : what the comparison is called, such as "truth" or "source".
+    balance, residual : the tables of those names; without rows in both, the page says nothing of
+        how the area closes.
+    residual_before : the residual of the same days from an earlier state to hold this one against,
+        such as before more meters could be read.
     notes : sentences about the run, one paragraph each.
     """
     run = Run(allocation, coverage, findings, comparison)
+    closing = None
+    if balance is not None and residual is not None and balance.num_rows and residual.num_rows:
+        closing = Closing(balance, residual, residual_before, run.days, run.areas)
     parts = {
-        "title": _text(title),
-        "notes": "".join(f"<p>{_text(note)}</p>" for note in notes),
+        "title": text(title),
+        "notes": "".join(f"<p>{text(note)}</p>" for note in notes),
         "span": _span(run),
-        "comparison_name": _text(comparison_name),
-        "Comparison_name": _text(comparison_name[:1].upper() + comparison_name[1:]),
+        "comparison_name": text(comparison_name),
+        "Comparison_name": text(comparison_name[:1].upper() + comparison_name[1:]),
         "headline": _headline(run, comparison_name),
         "smallest": _smallest(run),
         "brp_table": _brp_table(run),
         "day_table": _day_table(run),
+        "group_table": _group_table(run),
+        "closing": _filled("closing.html", closing.words()) if closing else "",
         "method_table": _method_table(run),
         "findings_table": _findings_table(run),
         "comparison_table": _comparison_table(run, comparison_name),
@@ -81,18 +107,23 @@ def write(
                 ("days", run.days),
                 ("findings", run.findings.num_rows),
                 ("comparison", run.compared is not None),
+                ("closing", closing is not None),
             )
             if there
         ),
-        "data": _json(plot_data(run, comparison_name)),
+        "data": _json(
+            {
+                **plot_data(run, comparison_name),
+                "closing": closing.plot_data() if closing else None,
+            }
+        ),
         "css": _asset("report.css"),
         "library": _asset("echarts.common.min.js"),
         "script": _asset("report.js"),
     }
     # Only these two scripts may run: a name that would smuggle one in stays dead text.
     parts["hashes"] = " ".join(_hash(parts[name]) for name in ("library", "script"))
-    page = re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], _asset("report.html"))
-    Path(path).write_text(page, encoding="utf-8", newline="\n")
+    Path(path).write_text(_filled("report.html", parts), encoding="utf-8", newline="\n")
 
 
 # --- what is written in words and tables ---------------------------------------------------------
@@ -115,37 +146,37 @@ def _headline(run: Run, comparison_name: str) -> str:
     tiles = []
     for direction, word in DIRECTION_WORDS.items():
         volume = run.of(direction)
-        tiles.append((word, f"{_number(volume, 6)} MWh", "exact to the Wh"))
+        tiles.append((word, f"{number(volume, 6)} MWh", "exact to the Wh"))
     smart = run.points_by_day().get((), [])
-    tiles.append(("Points by smart meter", _range(smart), "a day, allocated here"))
+    tiles.append(("Points by smart meter", ends(smart), "a day, read or estimated"))
     profiled = run.coverage.filter(
         (pc.field("group") == codes.PROFILE) & (pc.field("direction") == codes.OFFTAKE)
     )
     counts = [points for _, points in sums_by(profiled, ["market_day"], ["points"])]
     counts += [0] * (len(run.days) - len(counts))
-    tiles.append(("Points by profile", _range(counts), "a day, not allocated in this run"))
+    tiles.append(("Points by profile", ends(counts), "a day, not read or not readable"))
     measured = sum(run.of(d, codes.MEASURED) for d in codes.DIRECTIONS)
     energy = sum(run.of(d) for d in codes.DIRECTIONS)
     quarters = pick(run.point_quarters, codes.OFFTAKE, codes.MEASURED)
-    share = _share(quarters, pick(run.point_quarters, codes.OFFTAKE))
+    of_quarters = share(quarters, pick(run.point_quarters, codes.OFFTAKE))
     tiles.append(
-        ("Measured", _share(measured, energy), f"of the energy; {share} of point-quarters")
+        ("Measured", share(measured, energy), f"of the energy; {of_quarters} of point-quarters")
     )
     severity = dict(count_by(run.findings, ["severity"]))
-    words = ", ".join(f"{_number(severity.get(name, 0))} {name}" for name in SEVERITIES)
-    tiles.append(("Findings", _number(run.findings.num_rows), words))
+    words = ", ".join(f"{number(severity.get(name, 0))} {name}" for name in SEVERITIES)
+    tiles.append(("Findings", number(run.findings.num_rows), words))
     if run.compared is not None:
         ours, true, absolute = run.compared.total()
-        net = _share(ours - true, true, signed=True)
+        net = share(ours - true, true, signed=True)
         tiles.append(
             (
                 f"Against the {comparison_name}",
                 net,
-                f"net; {_share(absolute, true)} per BRP-quarter",
+                f"net; {share(absolute, true)} per BRP-quarter",
             )
         )
     return "".join(
-        f"<div class=tile><h3>{_text(name)}</h3><b>{value}</b><span>{_text(sub)}</span></div>"
+        f"<div class=tile><h3>{text(name)}</h3><b>{value}</b><span>{text(sub)}</span></div>"
         for name, value, sub in tiles
     )
 
@@ -163,7 +194,7 @@ def _smallest(run: Run) -> str:
     )
     if fewest is None:
         return ""
-    points = f"{_number(fewest[0])} point{'s' if fewest[0] > 1 else ''}"
+    points = f"{number(fewest[0])} point{'s' if fewest[0] > 1 else ''}"
     return f"The smallest BRP × grid area in this report stands on {points} ({fewest[1]})."
 
 
@@ -171,14 +202,18 @@ def _brp_table(run: Run) -> str:
     points = run.points_by_day(["brp"])
     rows = []
     for brp in [*run.brps, None]:
-        cells = [_kwh(run.of(d, o, brp)) for d in codes.DIRECTIONS for o in (*codes.ORIGINS, None)]
-        number = _range(points.get((brp,), []) if brp else run.points_by_day().get((), []))
-        rows.append([_text(brp) if brp else "All", number, *cells])
+        cells = []
+        for direction in codes.DIRECTIONS:
+            measured = run.of(direction, codes.MEASURED, brp)
+            whole = run.of(direction, brp=brp)
+            cells += [kwh(measured), kwh(whole - measured), kwh(whole)]
+        counted = ends(points.get((brp,), []) if brp else run.points_by_day().get((), []))
+        rows.append([text(brp) if brp else "All", counted, *cells])
     heads = ["BRP", "points a day"]
     heads += [
         f"{d} {o}" for d in ("offtake", "infeed") for o in ("measured", "calculated", "in all")
     ]
-    return _table(heads, rows, total=True)
+    return table(heads, rows, total=1)
 
 
 def _day_table(run: Run) -> str:
@@ -186,31 +221,43 @@ def _day_table(run: Run) -> str:
     for day, direction, origin, volume in sums_by(
         run.allocation, ["market_day", "direction", "origin"], ["volume_wh"]
     ):
-        sums[day, direction, origin] = volume
+        made = origin if origin == codes.MEASURED else codes.CALCULATED
+        sums[day, direction, made] += volume
     rows = [
         [f"{day} {day:%a}", str(periods.count(day))]
-        + [_kwh(sums[day, d, o]) for d in codes.DIRECTIONS for o in codes.ORIGINS]
+        + [kwh(sums[day, d, o]) for d in codes.DIRECTIONS for o in codes.ORIGINS]
         for day in run.days
     ]
     heads = ["market day", "quarters"]
     heads += [f"{d} {o}" for d in ("offtake", "infeed") for o in ("measured", "calculated")]
-    return _table(heads, rows)
+    return table(heads, rows)
+
+
+def _group_table(run: Run) -> str:
+    sums: dict[tuple[str, str, str], int] = defaultdict(int)
+    for brp, group, direction, volume in sums_by(
+        run.allocation, ["brp", "group", "direction"], ["volume_wh"]
+    ):
+        sums[brp, group, direction] = volume
+    there = {(group, direction) for _, group, direction in sums}
+    series = [(g, d) for d in codes.DIRECTIONS for g in codes.GROUPS if (g, d) in there]
+    rows = [[text(brp), *(kwh(sums[brp, g, d]) for g, d in series)] for brp in run.brps]
+    rows.append(["All", *(kwh(sum(sums[brp, g, d] for brp in run.brps)) for g, d in series)])
+    heads = ["BRP", *(f"{DIRECTION_WORDS[d].lower()} {GROUP_WORDS[g]}" for g, d in series)]
+    return table(heads, rows, total=1)
 
 
 def _method_table(run: Run) -> str:
     rows = []
-    for origin, method, quarters, volume in sums_by(
-        run.coverage.filter(pc.field("volume_wh").is_valid()),
-        ["origin", "method"],
-        ["periods", "volume_wh"],
+    for name, quarters, volume in sums_by(
+        of_method(run.coverage), [BY_METHOD], ["periods", "volume_wh"]
     ):
-        name = method or origin
         rows.append(
-            [_text(name), METHOD_WORDS.get(name, "calculated"), _number(quarters), _kwh(volume)]
+            [text(name), METHOD_WORDS.get(name, "calculated"), number(quarters), kwh(volume)]
         )
     order = list(METHOD_WORDS)
     rows.sort(key=lambda row: (order.index(row[0]) if row[0] in order else len(order), row[0]))
-    return _table(["method", "what it means", "point-quarters", "energy [kWh]"], rows, words=2)
+    return table(["method", "what it means", "point-quarters", "energy [kWh]"], rows, words=2)
 
 
 def _findings_table(run: Run) -> str:
@@ -225,10 +272,10 @@ def _findings_table(run: Run) -> str:
         said = [known.meaning, known.effect] if known else []
         meaning = "; ".join(words for words in said if words != "none")
         mark = severity if severity in SEVERITIES else ""
-        label = f"<i class='dot {mark}'></i>{_text(severity)}"
-        rows.append([_text(rule), label, _text(meaning), _number(count), _number(days[rule])])
+        label = f"<i class='dot {mark}'></i>{text(severity)}"
+        rows.append([text(rule), label, text(meaning), number(count), number(days[rule])])
     heads = ["rule", "severity", "what it means; what follows", "findings", "days"]
-    return _table(heads, rows, words=3)
+    return table(heads, rows, words=3)
 
 
 def _comparison_table(run: Run, name: str) -> str:
@@ -238,7 +285,7 @@ def _comparison_table(run: Run, name: str) -> str:
     known = [(b, d) for b in run.brps for d in codes.DIRECTIONS if (b, d) in run.compared.by_brp]
     for brp, direction in known:
         rows.append(
-            [_text(brp), DIRECTION_WORDS[direction], *_errors(run.compared.by_brp[brp, direction])]
+            [text(brp), DIRECTION_WORDS[direction], *_errors(run.compared.by_brp[brp, direction])]
         )
     for direction, word in DIRECTION_WORDS.items():
         rows.append(["All", word, *_errors(run.compared.total(direction))])
@@ -251,17 +298,17 @@ def _comparison_table(run: Run, name: str) -> str:
         "as a share",
         "quarter by quarter",
     ]
-    return _table(heads, rows, words=2, total=len(DIRECTION_WORDS))
+    return table(heads, rows, words=2, total=len(DIRECTION_WORDS))
 
 
 def _errors(sums: Sequence[int]) -> list[str]:
     ours, true, absolute = sums
     return [
-        _kwh(ours),
-        _kwh(true),
-        _kwh(ours - true, signed=True),
-        _share(ours - true, true, signed=True),
-        _share(absolute, true),
+        kwh(ours),
+        kwh(true),
+        kwh(ours - true, signed=True),
+        share(ours - true, true, signed=True),
+        share(absolute, true),
     ]
 
 
@@ -270,87 +317,34 @@ def _histogram_table(run: Run) -> str:
         return ""
     counts = [run.compared.classes[direction] for direction in codes.DIRECTIONS]
     rows = [
-        [name, *(_number(column[index]) for column in counts)]
+        [name, *(number(column[index]) for column in counts)]
         for index, name in enumerate(class_names())
     ]
-    return _table(["error", *(word.lower() for word in DIRECTION_WORDS.values())], rows)
+    return table(["error", *(word.lower() for word in DIRECTION_WORDS.values())], rows)
 
 
 def _exact(run: Run, name: str) -> str:
     if run.compared is None:
         return ""
     cells = run.compared.cells.num_rows
-    words = [f"{_number(run.compared.exact)} of {_number(cells)} sums are right to the Wh"]
+    words = [f"{number(run.compared.exact)} of {number(cells)} sums are right to the Wh"]
     for (count, volume), what in (
         (run.compared.without_truth, f"have no {name} to compare with"),
         (run.compared.without_ours, f"of the {name} were not allocated"),
     ):
         if count:
-            words.append(
-                f"{_number(count)} sums ({_kwh(volume)}{_THIN}kWh) {what} and are left out"
-            )
-    return _text("; ".join(words) + ".")
-
-
-def _number(value: int, decimals: int = 0, *, signed: bool = False) -> str:
-    """Write a whole number, divided by a power of ten, without going through a float."""
-    sign = "\N{MINUS SIGN}" if value < 0 else "+" if signed and value > 0 else ""
-    whole, part = divmod(abs(value), 10**decimals)
-    tail = f".{part:0{decimals}d}" if decimals else ""
-    return f"{sign}{whole:,}".replace(",", _THIN) + tail
-
-
-def _kwh(wh: int, *, signed: bool = False) -> str:
-    return _number(wh, 3, signed=signed)
-
-
-def _range(counts: Iterable[int]) -> str:
-    found = sorted(set(counts))
-    if not found:
-        return "0"
-    ends = [_number(found[0]), *([_number(found[-1])] if len(found) > 1 else [])]
-    return "\N{EN DASH}".join(ends)
-
-
-def _share(part: int, whole: int, *, signed: bool = False) -> str:
-    """Write a share in per cent; never 0 or 100 unless it is."""
-    if whole == 0:
-        return "\N{EN DASH}"
-    share = f"{100 * part / whole:{'+' if signed and part else ''}.2f}".replace(
-        "-", "\N{MINUS SIGN}"
-    )
-    if part != 0 and share.endswith("0.00") and abs(part) * 100 < whole:
-        share = "under 0.01"
-    if 0 < part < whole and share == "100.00":
-        share = "over 99.99"
-    return f"{share}{_THIN}%"
-
-
-def _table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1, total: int = 0
-) -> str:
-    """Write a table of ready-made cells: `words` text columns, then numbers; `total` last rows."""
-    kinds = ["" if index < words else " class=n" for index in range(len(heads))]
-    head = "".join(f"<th{k}>{_text(h)}</th>" for k, h in zip(kinds, heads, strict=True))
-    body = list(rows)
-    lines = [
-        ("<tr class=total>" if index >= len(body) - total else "<tr>")
-        + "".join(f"<td{k}>{cell}</td>" for k, cell in zip(kinds, row, strict=True))
-        + "</tr>"
-        for index, row in enumerate(body)
-    ]
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    return f"<div class=scroll>{table}</div>"
-
-
-def _text(value: str | None) -> str:
-    return html.escape(value or "\N{EN DASH}")
+            words.append(f"{number(count)} sums ({kwh(volume)}{THIN}kWh) {what} and are left out")
+    return text("; ".join(words) + ".")
 
 
 def _json(data: Mapping[str, Any]) -> str:
     # Nothing in it may end the script element or open a comment.
-    text = json.dumps(data, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    written = json.dumps(data, separators=(",", ":"))
+    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _filled(name: str, parts: Mapping[str, str]) -> str:
+    return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], _asset(name))
 
 
 def _hash(script: str) -> str:

@@ -20,6 +20,9 @@ from kwartier import codes, periods
 # Edges of the error classes [% of the truth]; the plot only, no rule of the market.
 ERROR_EDGES = (-20, -10, -5, -2, -1, 0, 1, 2, 5, 10, 20)
 
+# The column that `of_method` adds.
+BY_METHOD = "made"
+
 _KEYS = ["market_day", "position", "grid_area", "brp", "supplier", "direction"]
 
 
@@ -72,10 +75,11 @@ class Run:
 
 
 class Compared:
-    """The allocation held against the truth, on every cell and quarter that both know."""
+    """The smart-meter group held against the truth, on every cell and quarter that both know."""
 
     def __init__(self, allocation: pa.Table, truth: pa.Table) -> None:
-        ours = allocation.group_by(_KEYS).aggregate([("volume_wh", "sum")])
+        smart = allocation.filter(pc.field("group") == codes.SMART_METER)
+        ours = smart.group_by(_KEYS).aggregate([("volume_wh", "sum")])
         # A truth that is unknown in part is unknown: a null is never counted as 0.
         strict = pc.ScalarAggregateOptions(skip_nulls=False)
         theirs = truth.group_by(_KEYS).aggregate([("volume_wh", "sum", strict)])
@@ -123,6 +127,14 @@ class Compared:
         return sum(r[0] for r in rows), sum(r[1] for r in rows), sum(r[2] for r in rows)
 
 
+def of_method(coverage: pa.Table) -> pa.Table:
+    """Add how the energy was made: in the smart-meter group the method, else the group."""
+    known = coverage.filter(pc.field("volume_wh").is_valid())
+    smart = pc.equal(known["group"], codes.SMART_METER)
+    method = pc.coalesce(known["method"], known["origin"])
+    return known.append_column(BY_METHOD, pc.if_else(smart, method, known["group"]))
+
+
 def plot_data(run: Run, comparison_name: str) -> dict[str, Any]:
     day_of = {day: index for index, day in enumerate(run.days)}
     area_of = {area: index for index, area in enumerate(run.areas)}
@@ -130,15 +142,10 @@ def plot_data(run: Run, comparison_name: str) -> dict[str, Any]:
     places = (day_of, area_of)
     clocks = [_clock(day) for day in run.days]
     kinds = sorted({tuple(clock) for clock in clocks})
-    smart = run.coverage.filter(pc.field("volume_wh").is_valid())
-    smart = smart.set_column(
-        smart.schema.get_field_index("method"),
-        "method",
-        pc.coalesce(smart["method"], smart["origin"]),
-    )
-    by_brp = sums_by(smart, ["grid_area", "brp", "direction", "method"], ["periods", "volume_wh"])
+    made = of_method(run.coverage)
+    by_brp = sums_by(made, ["grid_area", "brp", "direction", BY_METHOD], ["periods", "volume_wh"])
     by_day = sums_by(
-        smart, ["market_day", "grid_area", "direction", "method"], ["periods", "volume_wh"]
+        made, ["market_day", "grid_area", "direction", BY_METHOD], ["periods", "volume_wh"]
     )
     calculated = run.allocation.filter(pc.field("origin") != codes.MEASURED)
     data: dict[str, Any] = {
@@ -196,15 +203,22 @@ def _vectors(
 ) -> list[list[Any]]:
     """Sum to a row per day, area, direction (and BRP): its keys, its volume per period [Wh]."""
     keys = ["market_day", "grid_area", "direction", *(["brp"] if brp else [])]
+    return [
+        [day_of[key[0]], area_of[key[1]], key[2], *([brp[key[3]]] if brp else []), vector]
+        for key, vector in by_period(table, keys, value).items()
+    ]
+
+
+def by_period(
+    table: pa.Table, keys: Sequence[str], value: str
+) -> dict[tuple[Any, ...], list[int | None]]:
+    """Sum a value to a vector of the day's periods; the first of the keys is market_day."""
     rows: dict[tuple[Any, ...], list[int | None]] = {}
     for *key, position, volume in sums_by(table, [*keys, "position"], [value]):
         # A period without a row is a hole in the line, not a zero.
         vector = rows.setdefault(tuple(key), [None] * periods.count(key[0]))
         vector[position - 1] = volume
-    return [
-        [day_of[key[0]], area_of[key[1]], key[2], *([brp[key[3]]] if brp else []), vector]
-        for key, vector in rows.items()
-    ]
+    return rows
 
 
 def class_names() -> list[str]:

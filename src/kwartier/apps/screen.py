@@ -24,7 +24,7 @@ from kwartier.runs import Progress
 # What each table is summed by on a screen, and what is summed.
 _SUMMED = {
     "allocation": (
-        ["market_day", "grid_area", "brp", "supplier", "direction", "origin"],
+        ["market_day", "grid_area", "brp", "supplier", "group", "direction", "origin"],
         [("volume_wh", "sum")],
     ),
     "coverage": (
@@ -32,21 +32,60 @@ _SUMMED = {
         [("points", "sum"), ("volume_wh", "sum")],
     ),
     "findings": (["market_day", "rule", "severity"], [("rule", "count"), ("rows", "sum")]),
+    "balance": (["market_day", "grid_area", "line", "direction"], [("volume_wh", "sum")]),
+    "residual": (
+        ["market_day", "grid_area"],
+        [
+            ("residual_wh", "sum"),
+            ("assumed_offtake_wh", "sum"),
+            ("assumed_infeed_wh", "sum"),
+            ("unassigned_wh", "sum"),
+            ("factor", "min"),
+            ("factor", "max"),
+        ],
+    ),
+    "fractions": (
+        ["market_day", "grid_area", "profile_category", "consumption_type", "direction", "status"],
+        [("fraction", "sum")],
+    ),
+    "differences": (
+        ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
+        [("before_wh", "sum"), ("after_wh", "sum"), ("changed_wh", "sum"), ("quarters", "sum")],
+    ),
 }
 _HEADS = {
     "volume_wh_sum": "kWh",
     "points_sum": "points",
     "rule_count": "findings",
     "rows_sum": "rows not kept",
+    "residual_wh_sum": "residual kWh",
+    "assumed_offtake_wh_sum": "assumed offtake kWh",
+    "assumed_infeed_wh_sum": "assumed infeed kWh",
+    "unassigned_wh_sum": "nobody's kWh",
+    "factor_min": "RCF from",
+    "factor_max": "to",
+    "fraction_sum": "of the year",
+    "before_wh_sum": "before kWh",
+    "after_wh_sum": "after kWh",
+    "changed_wh_sum": "changed kWh",
+    "quarters_sum": "quarters",
 }
 # What the codes under a table stand for.
-_OF_SERIES = "E17 offtake, E18 infeed; MSR measured, CLC calculated"
+_OF_SERIES = (
+    "E17 offtake, E18 infeed; MSR measured, CLC calculated;\n"
+    "SMA smart meter, PRF by profile, TMT telemetry, DIM unmetered, NVL grid loss"
+)
+# Of how many decimals a whole number is the count.
+_DECIMALS = {"factor": 5, "fraction": 8}
 LEGEND = {
     "allocation": _OF_SERIES,
     "coverage": f"{_OF_SERIES}\n"
     "method: CMR from the readings around the gap, GMR from the annual volume,\n"
     "NCD no current; status: its shape is DYN the day's own, FBR a reference\n"
     "area's, FBL that of all areas, STD the standard profile",
+    "balance": "E17 out of the area, E18 into it; NKP couplings, NVB TVB OVB NVL grid losses,\n"
+    "RST restantvolume: what no party bears; SMA, PRF, TMT, DIM the groups of points",
+    "residual": "residual: what is left for the profiled offtake; RCF: residual ÷ assumed offtake",
 }
 _SHOWN_PROBLEMS, _SHOWN_ROWS = 20, 4
 # A column by which a file that came in at the wrong door is known, and its own door.
@@ -97,12 +136,23 @@ def show(name: str, rows: pa.Table) -> None:
         line = ["" if row[key] is None else str(row[key]) for key in keys]
         for column, how in sums:
             value = row[f"{column}_{how}"]
-            line.append(kwh(value) if column == "volume_wh" else f"{value:,}")
+            line.append(_number(column, value))
         values.append(line)
     heads = keys + [_HEADS[f"{column}_{how}"] for column, how in sums]
     draw(", ".join([name, *said]), heads, values, len(keys))
     if name in LEGEND:
         print(LEGEND[name])
+
+
+def _number(column: str, value: int | None) -> str:
+    if column.endswith("_wh"):
+        return kwh(value)
+    decimals = _DECIMALS.get(column, 0)
+    whole = f"{abs(value or 0):0{decimals + 1}d}"
+    sign = "-" if (value or 0) < 0 else ""
+    if decimals:
+        return f"{sign}{int(whole[:-decimals]):,}.{whole[-decimals:]}"
+    return f"{value:,}"
 
 
 def _is_one(column: pa.ChunkedArray) -> bool:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kwartier import pipeline
 from kwartier.arrays import Rows
@@ -23,15 +23,30 @@ class Block(Protocol):
         """Read the rows."""
 
 
+_B = TypeVar("_B", bound=Block)
+_Asked = TypeVar("_Asked", bound=Block, contravariant=True)
+
+
+class Kept(Protocol[_Asked]):
+    """What blocks added up to before, where it still holds."""
+
+    def get(self, block: _Asked) -> pipeline.Partial | None:
+        """Give what a block adds up to; None where it must be computed."""
+
+    def put(self, block: _Asked, partial: pipeline.Partial) -> None:
+        """Keep what a block adds up to."""
+
+
 def cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reduce(
-    blocks: Iterable[Block],
+    blocks: Iterable[_B],
     day: pipeline.Day,
     *,
+    kept: Kept[_B],
     threads: int | None = None,
     on_block: Callable[[], None] | None = None,
 ) -> pipeline.Partial:
@@ -39,10 +54,11 @@ def reduce(
 
     Parameters
     ----------
+    kept : what need not be computed.
     threads : how many work side by side; the cores of the machine when not given.
     on_block : called after each block, to show progress.
     """
-    queue: Iterator[Block] = iter(blocks)
+    queue: Iterator[_B] = iter(blocks)
     lock = Lock()
 
     def work() -> pipeline.Partial:
@@ -52,7 +68,12 @@ def reduce(
                 block = next(queue, None)
             if block is None:
                 return partial
-            pipeline.wide(block.read(), day, partial)
+            own = kept.get(block)
+            if own is None:
+                own = pipeline.Partial.nothing(day)
+                pipeline.wide(block.read(), day, own)
+                kept.put(block, own)
+            partial.add(own)
             if on_block:
                 on_block()
 

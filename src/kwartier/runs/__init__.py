@@ -1,23 +1,36 @@
 """A run: read, take the way, write, mark complete last. Owns the clock and the versions.
 
-What is taken in exists as a whole or not at all; a run's results exist when its manifest does.
+What is taken in exists as a whole or not at all; a run's results exist when the ledger says so.
 """
 
-from kwartier.runs.allocating import Run, allocate, result
+from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run_due
 from kwartier.runs.deliveries import Intake
 from kwartier.runs.intake import ingest
-from kwartier.runs.moments import Progress
-from kwartier.runs.taking import take_couplings, take_fractions, take_parameters, take_register
+from kwartier.runs.moments import Progress, ledger_of, seconds
+from kwartier.runs.results import differences, of_run, result
+from kwartier.runs.taking import (
+    take_couplings,
+    take_fractions,
+    take_parameters,
+    take_register,
+)
 from kwartier.runs.volume_intake import ingest_volumes
 
 __all__ = [
     "Intake",
     "Progress",
-    "Run",
     "allocate",
+    "correct",
+    "differences",
+    "due_of",
     "ingest",
     "ingest_volumes",
+    "ledger_of",
+    "next_due_of",
+    "of_run",
     "result",
+    "run_due",
+    "seconds",
     "take_couplings",
     "take_fractions",
     "take_parameters",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
 from kwartier import parameters
+from kwartier.adapters.ledger import Ledger
 from kwartier.adapters.store import Home, HomeError
 from kwartier.parameters import Parameters
 from kwartier.steps.register import Register
@@ -61,6 +65,35 @@ def parameters_of(home: Home, day: date, known_at: int) -> Parameters:
     text = home.own_parameters(known_at)
     own = None if text is None else parameters.parse(text, "the home's parameters")
     return parameters.load(day, own)
+
+
+_LEDGERS: WeakKeyDictionary[Home, Ledger] = WeakKeyDictionary()
+_ELSEWHERE = "KWARTIER_LEDGER"
+
+
+def ledger_of(home: Home) -> Ledger:
+    """Give the ledger of a home: a file in it, or the database that KWARTIER_LEDGER names.
+
+    Raises
+    ------
+    HomeError : the home's ledger is in a database, and it is not named.
+    LedgerError : the ledger cannot be opened.
+    """
+    if home not in _LEDGERS:
+        url = os.environ.get(_ELSEWHERE)
+        name, elsewhere = home.ledger_name(uuid4().hex, elsewhere=url is not None)
+        if elsewhere and url is None:
+            raise HomeError(
+                f"the runs of {home.root} are in a database; give its URL in the environment "
+                f"variable {_ELSEWHERE}"
+            )
+        if url is not None and not elsewhere:
+            raise HomeError(
+                f"the runs of {home.root} are in its own ledger.sqlite; unset the environment "
+                f"variable {_ELSEWHERE}"
+            )
+        _LEDGERS[home] = Ledger(url or f"sqlite:///{home.root.resolve() / 'ledger.sqlite'}", name)
+    return _LEDGERS[home]
 
 
 def register_of(home: Home, known_at: int) -> Register:

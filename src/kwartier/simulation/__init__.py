@@ -1,11 +1,19 @@
-"""A grid area that never was: points, true volumes, registers and defects.
+"""Grid areas that never were: points, true volumes, registers, couplings and defects.
 
 For the demo, the tests and the benchmarks. Every figure in it is in `figures.yaml`, with where it
 was measured; the shape of a year is the standard profile of the parameters.
 """
 
-from kwartier.simulation.area import Simulation, simulate
+from kwartier.simulation.area import Files, Simulation, simulate
 from kwartier.simulation.many import day_rows, register_rows
 from kwartier.simulation.zonnedael import Zonnedael, read_zonnedael
 
-__all__ = ["Simulation", "Zonnedael", "day_rows", "read_zonnedael", "register_rows", "simulate"]
+__all__ = [
+    "Files",
+    "Simulation",
+    "Zonnedael",
+    "day_rows",
+    "read_zonnedael",
+    "register_rows",
+    "simulate",
+]

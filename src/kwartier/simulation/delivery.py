@@ -1,4 +1,4 @@
-"""The files in which a simulated register and its readings arrive."""
+"""The files in which what a simulated area delivers arrives."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pyarrow.parquet as pq
 WINTER = timezone(timedelta(hours=1))
 
 
-def write_register(register: pa.Table, folder: Path, form: str) -> Path:
-    """Write the register as register.csv or register.parquet."""
-    path = folder / f"register.{form}"
+def write_table(name: str, table: pa.Table, folder: Path, form: str) -> Path:
+    """Write a table that is delivered once, such as the register, as name.csv or name.parquet."""
+    path = folder / f"{name}.{form}"
     if form == "parquet":
-        pq.write_table(register, path)
+        pq.write_table(table, path)
     else:
-        pyarrow.csv.write_csv(_written_moments(register, "recorded_at", False), path)
+        _write_csv(table, path, winter=False)
     return path
 
 
@@ -32,24 +32,44 @@ def write_readings(table: pa.Table, folder: Path, day: date, place: int, form: s
     place : place of the day among the days; the second CSV has offsets +01:00 in place of UTC,
         every third is gzipped.
     """
-    path = folder / f"readings-{day.isoformat()}.{form}"
+    return _write_day("readings", table, folder, day, place, form, winter=place == 1)
+
+
+def write_volumes(table: pa.Table, folder: Path, day: date, place: int, form: str) -> Path:
+    """Write the quarter volumes of a market day as one file, every third CSV gzipped."""
+    return _write_day("volumes", table, folder, day, place, form, winter=False)
+
+
+def _write_day(
+    name: str, table: pa.Table, folder: Path, day: date, place: int, form: str, *, winter: bool
+) -> Path:
+    path = folder / f"{name}-{day.isoformat()}.{form}"
     if form == "parquet":
         pq.write_table(table, path)
         return path
-    table = _written_moments(table, "read_at", place == 1)
-    if place % 3 != 2:
-        pyarrow.csv.write_csv(table, path)
-        return path
-    path = path.with_name(path.name + ".gz")
-    # No name and no time in the header: the same readings give the same bytes.
-    with path.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
-        pyarrow.csv.write_csv(table, packed)
+    if place % 3 == 2:
+        path = path.with_name(path.name + ".gz")
+    _write_csv(table, path, winter)
     return path
 
 
-def _written_moments(table: pa.Table, name: str, winter: bool) -> pa.Table:
+def _write_csv(table: pa.Table, path: Path, winter: bool) -> None:
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            table = table.set_column(place, field.name, _moments(table[field.name], winter))
+        elif pa.types.is_decimal(field.type):
+            table = table.set_column(place, field.name, _decimals(table[field.name]))
+    if path.suffix != ".gz":
+        pyarrow.csv.write_csv(table, path)
+        return
+    # No name and no time in the header: the same rows give the same bytes.
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
+        pyarrow.csv.write_csv(table, packed)
+
+
+def _moments(column: pa.ChunkedArray, winter: bool) -> pa.Array:
     """Write moments as text: with Z, or with the offset of winter time."""
-    seconds = pc.cast(table[name].combine_chunks(), pa.int64()).dictionary_encode()
+    seconds = pc.cast(column.combine_chunks(), pa.int64()).dictionary_encode()
     clock, end = (WINTER, "+01:00") if winter else (UTC, "Z")
     texts = pa.array(
         [
@@ -58,5 +78,9 @@ def _written_moments(table: pa.Table, name: str, winter: bool) -> pa.Table:
         ],
         pa.string(),
     )
-    place = table.schema.get_field_index(name)
-    return table.set_column(place, name, texts.take(seconds.indices))
+    return texts.take(seconds.indices)
+
+
+def _decimals(column: pa.ChunkedArray) -> pa.Array:
+    """Write decimals with all their digits, where Arrow would write 0E-8."""
+    return pa.array([f"{value:f}" for value in column.to_pylist()], pa.string())

@@ -23,21 +23,21 @@ def true_volumes(points: Points, day: date, seed: int) -> Ints:
     """
     n, count = len(points.number), periods.count(day)
     out = np.empty((2, n, count), np.int64)
-    sun = _sun(day, seed)
+    sunshine = sun(day, seed)
     for first in range(0, n, BLOCK):
         part = slice(first, min(first + BLOCK, n))
-        out[:, part] = _block(points, part, day, seed, sun)
+        out[:, part] = _block(points, part, day, seed, sunshine)
     return out
 
 
-def _block(points: Points, part: slice, day: date, seed: int, sun: Floats) -> Ints:
+def _block(points: Points, part: slice, day: date, seed: int, sunshine: Floats) -> Ints:
     size = part.stop - part.start
     rng = generator(seed, 3, periods.number(day), part.start)
     load = points.load_wh[part] * day_shape(day, "offtake")[:, None]
     load *= _load_noise(rng, size, day, generator(seed, 4, part.start))
     figure = figures()["solar"]
     own = np.exp(figure["point_log_sd"] * rng.standard_normal(load.shape))
-    made = points.solar_wh[part] * sun[:, None] * own
+    made = points.solar_wh[part] * sunshine[:, None] * own
     # Within the quarter the load is above its mean in one half and below it in the other.
     swing = figure["load_swing"]
     net = (load * (1.0 - swing) - made, load * (1.0 + swing) - made)
@@ -69,7 +69,7 @@ def _load_noise(
     return np.asarray(ratio, np.float64)
 
 
-def _sun(day: date, seed: int) -> Floats:
+def sun(day: date, seed: int) -> Floats:
     """Give the share of a year's production in each period, with the weather of the day."""
     weather = figures()["weather"]
     rng = generator(seed, 2, periods.number(day))

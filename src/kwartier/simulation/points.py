@@ -69,14 +69,14 @@ class Points:
     annual_wh: Floats  # (points, 4): offtake normal, low, infeed normal, low; nan unknown
 
     @property
-    def eligible(self) -> Bools:
-        """Tell which points are allocated by their smart meter when the legal ground holds."""
-        return self.in_service & ~self.large_segment & ~self.refused & self.remotely_readable
+    def profiled(self) -> Bools:
+        """Tell which points are allocated by profile when the legal ground holds."""
+        return self.large_segment | self.refused | ~self.remotely_readable
 
     @property
     def delivering(self) -> Bools:
         """Tell which points are read."""
-        return self.eligible & ~self.unreadable
+        return self.in_service & ~self.profiled & ~self.unreadable
 
     def suppliers(self, switched: bool) -> Ints:
         """Give the supplier of each point before or after the switch day."""
@@ -120,8 +120,21 @@ def tariff_split(load: Floats, solar: Floats) -> Floats:
     return out
 
 
-def make_points(count: int, seed: int) -> Points:
-    """Make the points of the two simulated grid areas."""
+def _readable_already(number: Ints, share: float) -> Bools:
+    """Choose a share of the points by a hash of each, so that a larger share has the smaller."""
+    mixed = number.astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return np.asarray((mixed >> np.uint64(11)) * 2.0**-53 < share)
+
+
+def make_points(count: int, seed: int, readable: float = 1.0) -> Points:
+    """Make the small connections of the two simulated grid areas.
+
+    Parameters
+    ----------
+    readable : part of them whose meters can be read already, if nothing else stands in the way.
+    """
     rng = generator(seed, 1)
     share = figures()["connections"]
     solar_share = figures()["solar"]
@@ -150,8 +163,9 @@ def make_points(count: int, seed: int) -> Points:
     annual[~panels] = load[~panels, None] * flat
     annual *= np.exp(share["annual_log_sd"] * rng.standard_normal((count, 1)))
     annual[rng.random(count) < share["annual_unknown"]] = np.nan
+    number = point_numbers(0, count)
     return Points(
-        number=point_numbers(0, count),
+        number=number,
         area=(np.arange(count) >= round(LARGER_AREA_SHARE * count)).astype(np.int64),
         supplier=supplier,
         later_supplier=np.where(switches, (supplier + 1) % len(SUPPLIERS), supplier),
@@ -163,7 +177,8 @@ def make_points(count: int, seed: int) -> Points:
         panels=panels,
         registers=rng.choice(3, count, p=parts),
         refused=rng.random(count) < share["refused"],
-        remotely_readable=rng.random(count) >= share["not_remotely_readable"],
+        remotely_readable=(rng.random(count) >= share["not_remotely_readable"])
+        & _readable_already(number, readable),
         unreadable=rng.random(count) < share["technically_unreadable"],
         in_service=in_service,
         large_segment=large & (rng.random(count) < share["large_segment"]),
@@ -172,16 +187,18 @@ def make_points(count: int, seed: int) -> Points:
     )
 
 
-def register_table(points: Points, first_day: date, switch_day: date | None) -> pa.Table:
+def register_table(
+    points: Points, start: date, switch_day: date | None, others: pa.Table
+) -> pa.Table:
     """Write the register of the points as a file would bring it.
 
     Parameters
     ----------
-    first_day : first market day; rows hold from the first of January of its year.
+    start : first day on which the rows hold.
     switch_day : market day on which some points change supplier; None for no changes.
+    others : rows of the other points, without recorded_at.
     """
     n = len(points.number)
-    start = date(first_day.year, 1, 1)
     switching = (points.later_supplier != points.supplier) & (switch_day is not None)
     earlier = _rows(points, False, np.arange(n), [start] * n)
     ends = pa.array([switch_day if s else None for s in switching], pa.date32())
@@ -189,7 +206,7 @@ def register_table(points: Points, first_day: date, switch_day: date | None) -> 
     moved = np.flatnonzero(switching)
     later = _rows(points, True, moved, [switch_day] * len(moved))
     later = later.append_column("valid_to", pa.nulls(len(moved), pa.date32()))
-    table = pa.concat_tables([earlier, later])
+    table = pa.concat_tables([earlier, later, others]).combine_chunks()
     recorded = datetime(start.year, 1, 1, tzinfo=UTC)
     stamps = pa.array([recorded] * len(table), pa.timestamp("s", "UTC"))
     return table.append_column("recorded_at", stamps)
@@ -211,6 +228,7 @@ def _rows(points: Points, switched: bool, rows: Ints, start: list[date | None]) 
         "grid_area": texts(GRID_AREAS, points.area, codes.EAN_DIGITS),
         "brp": texts(BRPS, points.brps(switched), codes.GLN_DIGITS),
         "supplier": texts(SUPPLIERS, points.suppliers(switched), codes.GLN_DIGITS),
+        "group": pa.repeat(codes.SMART_METER, len(rows)),
         "profile_category": pa.array(points.category[rows].tolist(), pa.string()),
         "consumption_type": chosen(points.panels, "AMI", "AZI"),
         "market_segment": chosen(points.large_segment, "GVB", "KVB"),
@@ -225,5 +243,7 @@ def _rows(points: Points, switched: bool, rows: Ints, start: list[date | None]) 
         columns[f"annual_{name}_wh"] = pa.array(whole[:, place], mask=unknown)
     digits = points.digits[rows].astype(np.int8)
     columns["digits"] = pa.array(digits, mask=digits == 0)
+    columns["loss_type"] = pa.repeat("NVL", len(rows))  # of no meaning here, but never empty
+    columns["dimensioned_profile"] = pa.nulls(len(rows), pa.string())
     columns["valid_from"] = pa.array(start, pa.date32())
     return pa.table(columns)

@@ -61,10 +61,10 @@ class Zonnedael:
         return self._rows(periods.day_start(day), periods.count(day))
 
     def write(self, folder: Path | str, form: str = "csv") -> list[Path]:
-        """Write the register and the readings, one file a month, as `Simulation.write` does."""
+        """Write the register and the readings: the register first, then one file a month."""
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
-        written = [delivery.write_register(self.register, target, form)]
+        written = [delivery.write_table("register", self.register, target, form)]
         for month in range(1, 13):
             days = [day for day in self.days if day.month == month]
             table = self._rows(periods.day_start(days[0]), sum(map(periods.count, days)))

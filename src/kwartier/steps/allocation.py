@@ -1,7 +1,8 @@
-"""Volumes → sums per grid area, BRP, supplier, direction and origin, and how well they are covered.
+"""Volumes → sums per grid area, BRP, supplier, group, direction and origin, and their coverage.
 
 Sums per quarter-hour of at least one market party and area cannot be traced to a customer by
-themselves; no accounting point is in any table made here. Source: FAQ; SD030 N111; domain §6.
+themselves; no accounting point is in any table made here.
+Source: FAQ; SD030 N102, N111, N121, N132, N142; domain §6; decisions §13.
 """
 
 from __future__ import annotations
@@ -13,142 +14,184 @@ import numpy as np
 import pyarrow as pa
 
 from kwartier import codes, periods, tables
-from kwartier.arrays import Cell, Int64s, Volumes
+from kwartier.arrays import Cell, Covered, Int64s, Line, Volumes
 
 
-def _parties(cells: Sequence[Cell], counted: Int64s) -> tuple[list[tuple[str, str]], Int64s]:
-    """List the BRP and supplier pairs with points of the group, and the pair of each cell."""
-    pairs = sorted({(c.brp, c.supplier) for c, n in zip(cells, counted, strict=True) if n})
-    place = {pair: i for i, pair in enumerate(pairs)}
-    return pairs, np.array([place.get((c.brp, c.supplier), -1) for c in cells], np.int64)
-
-
-def _summed(cell_values: Int64s, pair: Int64s, pairs: int) -> Int64s:
-    total = np.zeros((pairs, *cell_values.shape[1:]), np.int64)
-    np.add.at(total, pair[pair >= 0], cell_values[pair >= 0])
-    return total
-
-
-def allocate(
-    day: date,
-    grid_area: str,
+def metered(
     cells: Sequence[Cell],
-    metered: Int64s,
+    counted: Int64s,
     measured: Volumes,
     calculated: Mapping[str, Volumes],
-) -> pa.Table:
-    """Make the allocation of a grid area: always all four smart-meter series of each pair.
+) -> list[Line]:
+    """Sum smart meters per BRP and supplier: always all four series of each pair.
 
     Parameters
     ----------
-    metered : (cells), how many points of the smart-meter group each cell has.
+    counted : (cells), how many points of the smart-meter group each cell has.
     measured, calculated : what was measured, and what was calculated by each method.
+    """
+    pairs = sorted({(c.brp, c.supplier) for c, n in zip(cells, counted, strict=True) if n})
+    place = {pair: i for i, pair in enumerate(pairs)}
+    pair = np.array([place.get((c.brp, c.supplier), -1) for c in cells], np.int64)
+    none = np.zeros(measured.volume.shape, np.int64)
+    by_origin = (
+        (codes.MEASURED, measured.volume, measured.points),
+        (
+            codes.CALCULATED,
+            sum((v.volume for v in calculated.values()), none),
+            sum((v.points for v in calculated.values()), none),
+        ),
+    )
+    lines = []
+    for origin, *of_cells in by_origin:
+        volume, points = (np.zeros((len(pairs), *none.shape[1:]), np.int64) for _ in range(2))
+        for total, cell_values in zip((volume, points), of_cells, strict=True):
+            np.add.at(total, pair[pair >= 0], cell_values[pair >= 0])
+        lines += [
+            Line(*key, codes.SMART_METER, "", "", d, origin, volume[p, d], points[p, d])
+            for p, key in enumerate(pairs)
+            for d in range(2)
+        ]
+    return lines
+
+
+def profiled(cells: Sequence[Cell], points: Int64s, offtake: Int64s, infeed: Int64s) -> list[Line]:
+    """Give the series of the profiled points, both directions of each kind.
+
+    Parameters
+    ----------
+    points : (cells, 2), with offtake and with infeed; offtake, infeed : (cells, periods) [Wh].
+    """
+    behind = np.ones(offtake.shape[1], np.int64)
+    return [
+        Line(
+            cells[c].brp,
+            cells[c].supplier,
+            codes.PROFILE,
+            cells[c].profile_category,
+            cells[c].consumption_type,
+            d,
+            codes.CALCULATED,
+            volume[c],
+            points[c, d] * behind,
+        )
+        for c in np.nonzero(points[:, 0])[0].tolist()
+        for d, volume in enumerate((offtake, infeed))
+    ]
+
+
+def _key(line: Line) -> tuple[object, ...]:
+    origin = codes.DELIVERED_ORIGINS.index(line.origin)
+    return (*line[:3], line.category, line.type, line.direction, origin)
+
+
+def allocate(day: date, grid_area: str, lines: Sequence[Line]) -> pa.Table:
+    """Make the allocation of a grid area.
 
     Returns
     -------
-    tables.ALLOCATION, by BRP, supplier, direction, origin and position.
+    tables.ALLOCATION, by BRP, supplier, group, kind, direction, origin and position.
     """
-    pairs, pair = _parties(cells, metered)
-    n = periods.count(day)
-    shape = (len(cells), 2, n)
-    volume = sum((v.volume for v in calculated.values()), np.zeros(shape, np.int64))
-    points = sum((v.points for v in calculated.values()), np.zeros(shape, np.int64))
-    by_origin = [
-        (_summed(v, pair, len(pairs)), _summed(p, pair, len(pairs)))
-        for v, p in ((measured.volume, measured.points), (volume, points))
-    ]
-    volumes = np.stack([v for v, _ in by_origin], axis=2)  # pairs, direction, origin, period
-    counts = np.stack([p for _, p in by_origin], axis=2)
-    rows = len(pairs) * 4
+    lines = sorted(lines, key=_key)
+    n, rows = periods.count(day), len(lines)
 
-    def repeated(words: list[str], each: int, times: int) -> pa.Array:
-        index = np.tile(np.repeat(np.arange(len(words)), each), times)
-        return pa.array(words, pa.string()).take(pa.array(index))
+    def repeated(words: list[str | None]) -> pa.Array:
+        index = pa.array(np.repeat(np.arange(rows), n))
+        return pa.array(words, pa.string()).take(index)
+
+    def values(name: str) -> pa.Array:
+        columns = [getattr(line, name) for line in lines]
+        return pa.array(np.concatenate([np.empty(0, np.int64), *columns]))
 
     columns = {
-        "market_day": pa.array(np.full(rows * n, periods.number(day), np.int32)).cast(pa.date32()),
-        "position": pa.array(np.tile(np.arange(1, n + 1, dtype=np.int32), rows)),
-        "period_start": pa.array(np.tile(periods.starts(day), rows)).cast(pa.timestamp("s", "UTC")),
-        "grid_area": repeated([grid_area], rows * n, 1),
-        "brp": repeated([brp for brp, _ in pairs], 4 * n, 1),
-        "supplier": repeated([supplier for _, supplier in pairs], 4 * n, 1),
-        "group": repeated([codes.SMART_METER], rows * n, 1),
-        "profile_category": pa.nulls(rows * n, pa.string()),
-        "consumption_type": pa.nulls(rows * n, pa.string()),
-        "direction": repeated(list(codes.DIRECTIONS), 2 * n, len(pairs)),
-        "origin": repeated(list(codes.ORIGINS), n, 2 * len(pairs)),
-        "volume_wh": pa.array(volumes.reshape(-1)),
-        "points": pa.array(counts.reshape(-1)),
+        **tables.period_columns(day, rows),
+        "grid_area": repeated([grid_area] * rows),
+        "brp": repeated([line.brp for line in lines]),
+        "supplier": repeated([line.supplier for line in lines]),
+        "group": repeated([line.group for line in lines]),
+        "profile_category": repeated([line.category or None for line in lines]),
+        "consumption_type": repeated([line.type or None for line in lines]),
+        "direction": repeated([codes.DIRECTIONS[line.direction] for line in lines]),
+        "origin": repeated([line.origin for line in lines]),
+        "volume_wh": values("volume"),
+        "points": values("points"),
         "withdrawn": pa.array(np.zeros(rows * n, bool)),
     }
     return pa.table(columns, schema=tables.ALLOCATION.schema)
 
 
-def cover(
-    day: date,
-    grid_area: str,
+def cover_metered(
     cells: Sequence[Cell],
-    metered: Int64s,
-    profiled: Int64s,
+    counted: Int64s,
     measured: Volumes,
     calculated: Mapping[str, Volumes],
-) -> pa.Table:
-    """Say how much of each series was measured and how the rest was made.
+) -> list[Covered]:
+    """Say how much of the smart meters' series was measured and how the rest was made."""
+    made: list[Covered] = []
+    for c, cell in enumerate(cells):
+        if not counted[c]:
+            continue
+        for d in range(2):
+            ways = [(codes.MEASURED, "", measured)]
+            ways += [(codes.CALCULATED, m, v) for m, v in calculated.items() if v.any[c, d]]
+            made += [
+                Covered(
+                    *(cell.brp, cell.supplier, codes.SMART_METER, d, origin, method),
+                    way.status[c][d] if way.status else "",
+                    int(way.any[c, d]),
+                    int(way.points[c, d].sum()),
+                    int(way.volume[c, d].sum()),
+                )
+                for origin, method, way in ways
+            ]
+    return made
 
-    Parameters
-    ----------
-    profiled : (cells, 2), points that are allocated by profile; their energy is not in this run.
+
+def cover_profiled(
+    cells: Sequence[Cell],
+    points: Int64s,
+    offtake: Int64s,
+    infeed: Int64s,
+    status: Sequence[Sequence[str]],
+) -> list[Covered]:
+    """Say how much was allocated by profile, and where its fractions come from."""
+    return [
+        Covered(
+            *(cells[c].brp, cells[c].supplier, codes.PROFILE, d, codes.CALCULATED, ""),
+            status[c][d],
+            int(points[c, d]),
+            int(points[c, d]) * offtake.shape[1],
+            int(volume[c].sum()),
+        )
+        for c in np.nonzero(points[:, 0])[0].tolist()
+        for d, volume in enumerate((offtake, infeed))
+        if points[c, d]
+    ]
+
+
+def cover(day: date, grid_area: str, covered: Sequence[Covered]) -> pa.Table:
+    """Make the coverage of a grid area; what is alike is added up.
 
     Returns
     -------
-    tables.COVERAGE; a series without calculated periods has only its measured row.
+    tables.COVERAGE, by its key.
     """
-    n = periods.count(day)
-    rows: dict[tuple[str, ...], list[int]] = {}
-    absent = ""
-
-    def add(key: tuple[str, ...], points: int, count: int, volume: int) -> None:
-        row = rows.setdefault(key, [0, 0, 0])
-        for i, value in enumerate((points, count, volume)):
+    sums: dict[tuple[str | int, ...], list[int]] = {}
+    for one in covered:
+        row = sums.setdefault(one[:7], [0, 0, 0])
+        for i, value in enumerate((one.points, one.periods, one.volume)):
             row[i] += value
-
-    for c, cell in enumerate(cells):
-        for d, direction in enumerate(codes.DIRECTIONS):
-            party = (cell.brp, cell.supplier)
-            if metered[c]:
-                key = (*party, codes.SMART_METER, direction, codes.MEASURED, absent, absent)
-                add(
-                    key,
-                    int(measured.any[c, d]),
-                    int(measured.points[c, d].sum()),
-                    int(measured.volume[c, d].sum()),
-                )
-            for method, made in calculated.items():
-                if made.any[c, d]:
-                    status = made.status[c][d] if made.status else absent
-                    key = (*party, codes.SMART_METER, direction, codes.CALCULATED, method, status)
-                    add(
-                        key,
-                        int(made.any[c, d]),
-                        int(made.points[c, d].sum()),
-                        int(made.volume[c, d].sum()),
-                    )
-            if profiled[c, d]:
-                key = (*party, codes.PROFILE, direction, codes.CALCULATED, absent, absent)
-                add(key, int(profiled[c, d]), int(profiled[c, d]) * n, 0)
-
-    ordered = sorted(rows)
-    texts = [[key[i] or None for key in ordered] for i in range(7)]
-    numbers = [[rows[key][i] for key in ordered] for i in range(3)]
-    not_here = [key[2] == codes.PROFILE for key in ordered]
+    ordered = sorted(sums)
+    words = [list(column) for column in zip(*ordered, strict=True)] or [[]] * 7
+    words[3] = [codes.DIRECTIONS[int(d)] for d in words[3]]
+    texts = [pa.array([word or None for word in column], pa.string()) for column in words]
+    counts = [pa.array([sums[key][i] for key in ordered], pa.int64()) for i in range(3)]
     return pa.table(
         [
             pa.array([day] * len(ordered), pa.date32()),
             pa.array([grid_area] * len(ordered), pa.string()),
-            *[pa.array(column, pa.string()) for column in texts],
-            pa.array(numbers[0], pa.int64()),
-            pa.array(numbers[1], pa.int64()),
-            pa.array(numbers[2], pa.int64(), mask=np.array(not_here, bool)),
+            *texts,
+            *counts,
         ],
         schema=tables.COVERAGE.schema,
     )

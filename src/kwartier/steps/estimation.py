@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kwartier import findings, kernels
+from kwartier import findings, kernels, shares
 from kwartier.arrays import (
-    FRACTION_SCALE,
     GAP,
     HEAD,
     LOOSE,
@@ -24,6 +23,7 @@ from kwartier.arrays import (
     TAIL,
     WHOLE,
     WITHIN,
+    Bools,
     Counters,
     Gaps,
     Int64s,
@@ -156,27 +156,6 @@ def _gaps_of_exchange(counters: Counters, series: Series, index: int) -> Gaps:
     return np.concatenate(found)
 
 
-def spread_annual(annual: Int64s, fraction: Int64s) -> list[int]:
-    """Estimate a cell's volumes from annual volumes: annual × fraction, exact to the Wh.
-
-    Parameters
-    ----------
-    annual : (periods) [Wh], the annual volumes of the points to be estimated in that period.
-    fraction : (periods) [1e-8].
-
-    Returns
-    -------
-    volume : (periods) [Wh]; sums to the day's exact total, rounded half up, by largest remainder.
-    """
-    exact = [a * f for a, f in zip(annual.tolist(), fraction.tolist(), strict=True)]
-    total = (2 * sum(exact) + FRACTION_SCALE) // (2 * FRACTION_SCALE)
-    volume = [e // FRACTION_SCALE for e in exact]
-    order = sorted(range(len(exact)), key=lambda t: (-(exact[t] % FRACTION_SCALE), t))
-    for t in order[: total - sum(volume)]:
-        volume[t] += 1
-    return volume
-
-
 def from_registers(
     points: Points,
     periods_of_day: int,
@@ -221,6 +200,7 @@ def from_annual(
     periods_of_day: int,
     gaps: Gaps,
     fraction: Int64s,
+    basis: Int64s,
     status: Sequence[Sequence[str]],
 ) -> Volumes:
     """Estimate gaps without a closing register: annual volume × fraction of the day (GMR).
@@ -230,28 +210,38 @@ def from_annual(
     Parameters
     ----------
     gaps : of any kind but WITHIN.
-    fraction : (cells, 2, periods) [1e-8].
+    fraction, basis : (cells, 2, periods) [1e-8], and of which annual volume each is.
     """
     result = empty(points, periods_of_day, status)
     # What starts at one period and ends at another is summed as a step up and a step down.
     shape = (len(points.cells), 2, periods_of_day + 1)
-    annual, count = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    total, low, count = (np.zeros(shape, np.int64) for _ in range(3))
     cell, direction = points.cell[gaps["point"]], gaps["direction"]
-    wh = points.annual[gaps["point"], direction]
     for at, sign in ((gaps["first"], 1), (gaps["last"], -1)):
-        np.add.at(annual, (cell, direction, at), sign * wh)
-        np.add.at(count, (cell, direction, at), sign)
+        where = (cell, direction, at)
+        np.add.at(total, where, sign * points.annual[gaps["point"], direction])
+        np.add.at(low, where, sign * points.annual_low[gaps["point"], direction])
+        np.add.at(count, where, sign)
     result.points[:] = np.cumsum(count, axis=2)[:, :, :-1]
-    annual = np.cumsum(annual, axis=2)[:, :, :-1]
+    total, low = (np.cumsum(steps, axis=2)[:, :, :-1] for steps in (total, low))
+    annual = np.choose(basis, [total, total - low, low])
     for c, d in zip(*np.nonzero(annual.any(axis=2)), strict=True):
-        result.volume[c, d] = spread_annual(annual[c, d], fraction[c, d])
+        result.volume[c, d] = shares.of_annual(annual[c, d], fraction[c, d])
     _count_distinct(points, gaps, result.any)
     return result
 
 
-def without_annual(points: Points, periods_of_day: int, gaps: Gaps) -> Records:
-    """Find the points estimated from an annual volume that the register does not give."""
-    key = np.unique(gaps["point"] * 2 + gaps["direction"])
+def without_annual(points: Points, periods_of_day: int, gaps: Gaps, profiled: Bools) -> Records:
+    """Find the points that need an annual volume which the register does not give.
+
+    Parameters
+    ----------
+    gaps : estimated from the annual volume; profiled : (points), allocated by profile.
+    """
+    by_profile = np.nonzero(profiled)[0]
+    fed_in = by_profile[points.with_infeed[by_profile]]
+    keys = [gaps["point"] * 2 + gaps["direction"], by_profile * 2, fed_in * 2 + 1]
+    key = np.unique(np.concatenate(keys))
     point, direction = key // 2, key % 2
     unknown = ~points.annual_known[point, direction]
     point, direction = point[unknown], direction[unknown]

@@ -1,9 +1,10 @@
-"""Measured sums → the shape and the fraction of a day; the standard profile where too few measured.
+"""Measured sums → shape and fraction of a day; annual volumes × fractions → profiled volumes.
 
 Shape and fraction are the mean of the day's fully measured points in the same grid area, profile
 category, consumption type and direction, so no bad static profile can bend them. The fraction is a
-whole count of 1e-8 of the annual volume, the shape a whole count of mWh per point.
-Source: SD030 (N151, status DYN FBR FBL STD); domain §5, §6; decisions §12.
+whole count of 1e-8 of the annual volume, the shape a whole count of mWh per point. Where too few
+measured, standard fractions serve: those that were loaded, else the built-in stand-in.
+Source: SD030 (N151, status DYN FBR FBL STD; N121); domain §5, §6; decisions §12, §20, §22.
 """
 
 from __future__ import annotations
@@ -13,12 +14,25 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from kwartier import codes, periods
-from kwartier.arrays import FRACTION_SCALE, Cell, Int64s
+from kwartier import codes, periods, shares, tables
+from kwartier.arrays import (
+    FRACTION_SCALE,
+    OF_LOW,
+    OF_NORMAL,
+    OF_TOTAL,
+    PROFILED,
+    Cell,
+    Fractions,
+    Int64s,
+    Points,
+)
 from kwartier.parameters import Parameters
 
 MILLI = 1000
+_SATURDAY = 5
 OfKind = tuple[str, str]  # profile category, consumption type
 
 
@@ -40,11 +54,64 @@ class Measured(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """Shape [mWh per point], fraction [1e-8 of the annual volume] and where they come from."""
+    """Shape [mWh per point], fraction [1e-8], of which annual volume, and where they come from."""
 
     shape: Int64s
     fraction: Int64s
+    basis: Int64s
     status: str
+
+
+class Standards:
+    """The standard and dimensioned fractions of a market day.
+
+    Parameters
+    ----------
+    rows : tables.STANDARD_FRACTIONS with recorded_at, all that is known; of rows of the same key
+        the last recorded counts.
+    """
+
+    def __init__(self, rows: pa.Table, day: date, parameters: Parameters) -> None:
+        self._day, self._parameters = day, parameters
+        mine = rows.filter(pc.equal(rows["market_day"], pa.scalar(day, pa.date32())))
+        self._loaded = {
+            (row["profile"], row["consumption_type"] or "", row["direction"]): row
+            for row in mine.sort_by("recorded_at").to_pylist()
+        }
+
+    def loaded(self, profile: str, type_: str, direction: int) -> Fractions | None:
+        """Give fractions that were loaded, of a type or of both; None where there are none."""
+        for key in ((profile, type_), (profile, "")):
+            row = self._loaded.get((*key, codes.DIRECTIONS[direction]))
+            if row is not None:
+                basis = _by_tariff(self._day, profile, self._parameters) if row["by_tariff"] else 0
+                fraction = np.array(row["fraction"], np.int64)
+                return Fractions(fraction, np.full(len(fraction), OF_TOTAL, np.int64) + basis)
+        return None
+
+    def of(self, category: str, type_: str, direction: int) -> Fractions:
+        """Give the standard fractions of a category; the built-in profile's where none are loaded.
+
+        direction : 0 is offtake, 1 infeed.
+        """
+        loaded = self.loaded(category, type_, direction)
+        if loaded is not None:
+            return loaded
+        fraction = standard_fraction(self._day, direction, self._parameters)
+        return Fractions(fraction, np.full(len(fraction), OF_TOTAL, np.int64))
+
+
+def _by_tariff(day: date, category: str, parameters: Parameters) -> Int64s:
+    """Tell which tariff each period of a day has; the total where a category has no tariff hours.
+
+    Source: parameter low_tariff_hours; Saturday and Sunday are low all day.
+    """
+    hours = periods.local_hours(day)
+    if category not in parameters.low_tariff_hours:
+        return np.full(len(hours), OF_TOTAL, np.int64)
+    start, end = parameters.low_tariff_hours[category]
+    low = (hours >= start) | (hours < end) | (day.weekday() >= _SATURDAY)
+    return np.where(low, OF_LOW, OF_NORMAL).astype(np.int64)
 
 
 def measured(
@@ -71,16 +138,17 @@ class Shapes:
     ----------
     areas : the grid areas with readings that day.
     measured_in : gives what a grid area measured; asked only for the areas that are needed.
+    standards : the standard fractions of the day.
     """
 
     def __init__(
         self,
-        day: date,
         areas: Sequence[str],
         measured_in: Callable[[str], Mapping[OfKind, Measured]],
+        standards: Standards,
         parameters: Parameters,
     ) -> None:
-        self._day = day
+        self._standards = standards
         self._areas = sorted(areas)
         self._measured_in = measured_in
         self._parameters = parameters
@@ -105,18 +173,22 @@ class Shapes:
         for status, areas in ladder if kind[0] not in codes.ALWAYS_STANDARD else ():
             part = self._measured(areas, kind)
             if part and part.points[direction] >= self._parameters.min_points_for_shape:
+                fraction = _fraction(part.volume[direction], int(part.annual[direction]))
                 return Shape(
                     part.volume[direction] * MILLI // part.points[direction],
-                    _fraction(part.volume[direction], int(part.annual[direction])),
+                    fraction,
+                    np.full(len(fraction), OF_TOTAL, np.int64),
                     status,
                 )
-        fraction = standard_fraction(self._day, direction, self._parameters)
-        annual = (
+        fraction, basis = self._standards.of(*kind, direction)
+        total = (
             self._parameters.default_annual_infeed_wh
             if direction
             else self._parameters.default_annual_offtake_wh[kind[0]]
         )
-        return Shape(fraction * annual * MILLI // FRACTION_SCALE, fraction, codes.STANDARD)
+        annual = np.choose(basis, [total, total - total // 2, total // 2])
+        shape = fraction * annual * MILLI // FRACTION_SCALE
+        return Shape(shape, fraction, basis, codes.STANDARD)
 
     def _measured(self, areas: Sequence[str], kind: OfKind) -> Measured | None:
         total: Measured | None = None
@@ -134,6 +206,69 @@ def _fraction(volume: Int64s, annual: int) -> Int64s:
     return np.array(
         [(2 * int(v) * FRACTION_SCALE + annual) // (2 * annual) for v in volume.tolist()], np.int64
     )
+
+
+def table(
+    day: date, grid_area: str, kinds: Sequence[OfKind], shape_of: Callable[[OfKind, int], Shape]
+) -> pa.Table:
+    """Make tables.FRACTIONS of a grid area, by kind, direction and position.
+
+    Parameters
+    ----------
+    kinds : those that the area has points of.
+    shape_of : gives the shape of a kind and direction; 0 is offtake, 1 infeed.
+    """
+    series = [(kind, d) for kind in sorted(set(kinds)) for d in range(2)]
+    made = [shape_of(kind, d) for kind, d in series]
+    n = periods.count(day)
+    fractions = np.concatenate([np.empty(0, np.int64), *(shape.fraction for shape in made)])
+    return pa.table(
+        {
+            **tables.period_columns(day, len(series)),
+            "grid_area": [grid_area] * (len(series) * n),
+            "profile_category": [category for (category, _), _ in series for _ in range(n)],
+            "consumption_type": [type_ for (_, type_), _ in series for _ in range(n)],
+            "direction": [codes.DIRECTIONS[d] for _, d in series for _ in range(n)],
+            "fraction": fractions,
+            "status": [shape.status for shape in made for _ in range(n)],
+        },
+        schema=tables.FRACTIONS.schema,
+    )
+
+
+class Profiled(NamedTuple):
+    """What the profiled points of an area would use and feed in by their fractions.
+
+    `weights` (cells, periods) of Python's integers [1e-8 Wh], the offtake; `infeed` (cells,
+    periods) [Wh]; `points` (cells, 2), those with offtake and with infeed.
+    """
+
+    weights: shares.Products
+    infeed: Int64s
+    points: Int64s
+
+
+def profile(points: Points, fraction: Int64s, basis: Int64s) -> Profiled:
+    """Multiply the annual volumes of the profiled points by the fractions of the day, per cell.
+
+    Parameters
+    ----------
+    fraction, basis : (cells, 2, periods) [1e-8], and of which annual volume each is.
+    """
+    cells = len(points.cells)
+    total, low, count = (np.zeros((cells, 2), np.int64) for _ in range(3))
+    by_profile = points.state == PROFILED
+    for direction, mine in enumerate((by_profile, by_profile & points.with_infeed)):
+        cell = points.cell[mine]
+        np.add.at(total[:, direction], cell, points.annual[mine, direction])
+        np.add.at(low[:, direction], cell, points.annual_low[mine, direction])
+        np.add.at(count[:, direction], cell, 1)
+    total, low = total[:, :, None], low[:, :, None]
+    annual = np.choose(basis, [total, total - low, low])
+    infeed = np.zeros((cells, fraction.shape[2]), np.int64)
+    for cell in np.nonzero(annual[:, 1].any(axis=1))[0].tolist():
+        infeed[cell] = shares.of_annual(annual[cell, 1], fraction[cell, 1])
+    return Profiled(shares.products(annual[:, 0], fraction[:, 0]), infeed, count)
 
 
 def standard_fraction(day: date, direction: int, parameters: Parameters) -> Int64s:

@@ -11,13 +11,22 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kwartier import codes, findings, periods
-from kwartier.arrays import MEASURABLE, NO_CURRENT, OTHER, PROFILED, Bools, Cell, Int64s, Points
+from kwartier.arrays import (
+    MEASURABLE,
+    NO_CURRENT,
+    PROFILED,
+    AreaPoints,
+    Bools,
+    Cell,
+    Int64s,
+    Points,
+)
+from kwartier.findings import Records
 from kwartier.parameters import Parameters
+from kwartier.validity import History, numbers, taken
 
-_OPEN = np.int64(np.iinfo(np.int64).max)
 _LONGEST_DAY = 100  # periods
 _MOST_DIGITS = 10  # no reading is above 10 TWh, so a register with more never begins again
 
@@ -42,18 +51,12 @@ def _coded(column: pa.ChunkedArray) -> _Coded:
     )
 
 
-def _numbers(column: pa.ChunkedArray, missing: int) -> Int64s:
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.int32())
-    filled = pc.fill_null(column.cast(pa.int64()), missing)
-    return np.asarray(filled.to_numpy(), np.int64)
+class OnDay(NamedTuple):
+    """The register on a market day, by grid area."""
 
-
-def _taken(rows: pa.Table, index: Int64s) -> pa.Table:
-    """Take rows; all of them in their order are taken without a copy."""
-    if len(index) == rows.num_rows and (index == np.arange(len(index))).all():
-        return rows
-    return rows.take(pa.array(index))
+    points: dict[str, Points]
+    others: dict[str, AreaPoints]
+    found: dict[str, Records]
 
 
 class Register:
@@ -70,28 +73,12 @@ class Register:
     """
 
     def __init__(self, rows: pa.Table, known_at: int) -> None:
-        recorded = _numbers(rows["recorded_at"], 0)
-        known = recorded <= known_at
-        if not known.all():
-            rows, recorded = rows.filter(pa.array(known)), recorded[known]
-        number = _numbers(rows["accounting_point"], 0)
-        starts = _numbers(rows["valid_from"], 0)
-        order = np.lexsort((recorded, starts, number))
-        # A later record of the same point and start replaces the earlier one; rows recorded
-        # together stay, and show as an overlap.
-        number, starts, recorded = number[order], starts[order], recorded[order]
-        first = np.ones(len(order), bool)
-        first[1:] = (number[1:] != number[:-1]) | (starts[1:] != starts[:-1])
-        group = np.cumsum(first) - 1
-        newest = recorded[np.nonzero(np.append(first[1:], True)[: len(order)])[0]]
-        replaced = recorded < newest[group]
-        self._rows = _taken(rows, order[~replaced])
-        self._number = number[~replaced]
-        self._starts = starts[~replaced]
-        self._recorded = recorded[~replaced]
-        self._ends = _numbers(self._rows["valid_to"], int(_OPEN))
-        self.until = int(recorded.max(initial=0))
-        self._area = _coded(self._rows["grid_area"])
+        self._history = History(rows, "accounting_point", known_at)
+        self.until = self._history.until
+        self._area = _coded(self._history.rows["grid_area"])
+        # Most registers name no points but those of small customers.
+        words = _coded(self._history.rows["group"])
+        self._by_customer = words.be(codes.SMART_METER) | words.be(codes.PROFILE)
 
     def areas(self) -> list[str]:
         """List the grid areas that the register names."""
@@ -99,59 +86,47 @@ class Register:
 
     def numbers(self) -> Int64s:
         """List the points that the register knows on any day, sorted."""
-        return np.unique(self._number)
+        return np.unique(self._history.subject)
 
-    def on(
-        self, day: date, parameters: Parameters
-    ) -> tuple[dict[str, Points], dict[str, findings.Records]]:
+    def on(self, day: date, parameters: Parameters) -> OnDay:
         """Give the points of each grid area on a market day, and what is doubtful in the register.
 
         Returns
         -------
-        points, found : by grid area; register_gap and register_overlap among the findings.
+        points, others, found : by grid area; register_gap, register_overlap, annual_volume_absurd
+            and loss_point_twice among the findings.
         """
-        at = periods.number(day)
-        holds = (self._starts <= at) & (at < self._ends)
-        rows = np.nonzero(holds)[0]
-        number = self._number[rows]
-        # Of the rows that hold the day the last recorded counts, then the last to start.
-        if (number[1:] == number[:-1]).any():
-            order = np.lexsort((self._starts[rows], self._recorded[rows], number))
-            rows, number = rows[order], number[order]
-        last = np.append(number[1:] != number[:-1], True) if len(rows) else np.empty(0, bool)
-        chosen = rows[last]
-        of_point = np.cumsum(last) - last
-        together = self._recorded[rows] == self._recorded[chosen][of_point]
-        times = np.bincount(of_point[together], minlength=len(chosen))
-        lies = self._starts < self._ends
-        before = np.unique(self._number[lies & (self._ends <= at)])
-        after = np.unique(self._number[lies & (self._starts > at)])
-        gone = np.intersect1d(before, after)
-        gone = gone[~np.isin(gone, number)] if len(gone) else gone
-
-        points: dict[str, Points] = {}
-        found: dict[str, findings.Records] = {}
-        area_of_gone = self._area.code[np.searchsorted(self._number, gone)]
+        subject = self._history.subject
+        chosen, times, gone = self._history.on(periods.number(day))
+        made = OnDay({}, {}, {})
+        area_of_gone = self._area.code[np.searchsorted(subject, gone)]
+        of_customer = self._by_customer[chosen]
         for code, area in enumerate(self._area.words):
             here = self._area.code[chosen] == code
-            mine, doubled = chosen[here], here & (times > 1)
-            points[area] = self._points(area, mine, day, parameters)
-            found[area] = np.concatenate(
+            doubled = here & (times > 1)
+            points, absurd = self._points(area, chosen[here & of_customer], day, parameters)
+            others, odd = self._others(chosen[here & ~of_customer], parameters)
+            made.points[area], made.others[area] = points, others
+            made.found[area] = np.concatenate(
                 [
                     findings.records("register_gap", gone[area_of_gone == code], limit=1),
                     findings.records(
                         "register_overlap",
-                        self._number[chosen[doubled]],
+                        subject[chosen[doubled]],
                         observed=times[doubled],
                         limit=1,
                     ),
+                    absurd,
+                    odd,
                 ]
             )
-        return points, found
+        return made
 
-    def _points(self, area: str, rows: Int64s, day: date, parameters: Parameters) -> Points:
-        part = _taken(self._rows, rows)
-        number = self._number[rows]
+    def _points(
+        self, area: str, rows: Int64s, day: date, parameters: Parameters
+    ) -> tuple[Points, Records]:
+        part = taken(self._history.rows, rows)
+        number = self._history.subject[rows]
         category = _coded(part["profile_category"])
         consumption = _coded(part["consumption_type"])
         capacity = _coded(part["capacity"])
@@ -162,14 +137,13 @@ class Register:
         ground = day >= parameters.legal_ground
         readable = (
             metered
-            & _coded(part["market_segment"]).be("KVB")
+            & _coded(part["market_segment"]).be(codes.SMALL)
             & part["remote_reading"].to_numpy()
             & part["remotely_readable"].to_numpy()
             & (ground | part["consent"].to_numpy())
         )
         in_service = _coded(part["physical_status"]).be("in_service")
-        state = np.full(len(rows), OTHER, np.int8)
-        state[metered | _coded(part["group"]).be(codes.PROFILE)] = PROFILED
+        state = np.full(len(rows), PROFILED, np.int8)
         state[readable & in_service] = MEASURABLE
         state[readable & ~in_service] = NO_CURRENT
 
@@ -185,49 +159,124 @@ class Register:
         order = sorted(range(len(cells)), key=cells.__getitem__)
         place = np.zeros(int(np.prod(sizes)), np.int64)
         place[occurring[order]] = np.arange(len(cells))
-        cell = np.where(state == OTHER, -1, place[key])
-
-        annual, annual_known = self._annual(part, category, with_infeed, parameters)
         limits = np.array([parameters.limit_wh(token) for token in capacity.words], np.int64)
-        digits = _numbers(part["digits"], -1)
-        multiplier = _numbers(part["multiplier"], 1)
         limit = limits[capacity.code] if len(rows) else np.empty(0, np.int64)
+        annual = _annual(part, category, with_infeed, parameters)
+        small = _coded(part["market_segment"]).be(codes.SMALL)
+        annual, absurd = _capped(number, annual, np.where(small, limit, 0), parameters)
+        digits = numbers(part["digits"], -1)
+        multiplier = numbers(part["multiplier"], 1)
         rolls_at = 1000 * 10 ** np.clip(digits, 0, _MOST_DIGITS) * multiplier
         # A register that a day's energy could turn by half does not tell a roll-over from a fall.
         tells = (digits >= 0) & (digits <= _MOST_DIGITS) & (rolls_at > 2 * limit * _LONGEST_DAY)
-        return Points(
+        points = Points(
             grid_area=area,
             number=number,
             state=state,
-            cell=cell.astype(np.int64),
+            cell=place[key],
             limit=limit,
             multiplier=multiplier,
             rolls_at=np.where(tells, rolls_at, 0),
             with_infeed=with_infeed,
-            annual=annual,
-            annual_known=annual_known,
+            annual=annual.total,
+            annual_low=annual.low,
+            annual_known=annual.known,
             cells=tuple(cells[i] for i in order),
         )
+        return points, absurd
 
-    @staticmethod
-    def _annual(
-        part: pa.Table, category: _Coded, with_infeed: Bools, parameters: Parameters
-    ) -> tuple[Int64s, Bools]:
-        unknown = -1
-        volumes, known = [], []
-        offtake = np.array(
-            [parameters.default_annual_offtake_wh[word] for word in category.words], np.int64
+    def _others(self, rows: Int64s, parameters: Parameters) -> tuple[AreaPoints, Records]:
+        part = taken(self._history.rows, rows)
+        number = self._history.subject[rows]
+        category = _coded(part["profile_category"])
+        with_infeed = _coded(part["consumption_type"]).be(codes.WITH_INFEED)
+        annual = _annual(part, category, with_infeed, parameters)
+        capacity = _coded(part["capacity"])
+        limits = np.array([parameters.limit_wh(token) for token in capacity.words], np.int64)
+        small = _coded(part["market_segment"]).be(codes.SMALL)
+        reckoned = small & _coded(part["group"]).be(codes.UNMETERED)
+        limit = limits[capacity.code] if len(rows) else np.empty(0, np.int64)
+        annual, absurd = _capped(number, annual, np.where(reckoned, limit, 0), parameters)
+        group, loss_type = part["group"].to_pylist(), part["loss_type"].to_pylist()
+        others = AreaPoints(
+            number=number,
+            group=group,
+            brp=part["brp"].to_pylist(),
+            supplier=part["supplier"].to_pylist(),
+            profile_category=part["profile_category"].to_pylist(),
+            consumption_type=part["consumption_type"].to_pylist(),
+            loss_type=[
+                kind if of == codes.GRID_LOSS else ""
+                for of, kind in zip(group, loss_type, strict=True)
+            ],
+            profile=[name or "" for name in part["dimensioned_profile"].to_pylist()],
+            annual=annual.total,
+            annual_low=annual.low,
+            annual_known=annual.known,
         )
-        defaults = (
-            offtake[category.code] if part.num_rows else np.empty(0, np.int64),
-            np.where(with_infeed, parameters.default_annual_infeed_wh, 0),
-        )
-        for name, default in zip(("offtake", "infeed"), defaults, strict=True):
-            normal = _numbers(part[f"annual_{name}_normal_wh"], unknown)
-            low = _numbers(part[f"annual_{name}_low_wh"], unknown)
-            given = (normal != unknown) | (low != unknown)
-            volumes.append(np.where(given, np.maximum(normal, 0) + np.maximum(low, 0), default))
-            known.append(given)
-        # Without infeed there is nothing to be known about it.
-        known[1] |= ~with_infeed
-        return np.stack(volumes, axis=1).astype(np.int64), np.stack(known, axis=1)
+        kinds = np.array(others.loss_type, object)
+        twice = [np.empty(0, findings.RECORD)]
+        for kind in codes.LOSS_TYPES:
+            same = number[kinds == kind]
+            twice.append(
+                findings.records("loss_point_twice", same[1:], observed=len(same), limit=1)
+            )
+        return others, np.concatenate([absurd, *twice])
+
+
+class _Annual(NamedTuple):
+    """Annual offtake and infeed (points, 2) [Wh], the low tariff's part, and what is known."""
+
+    total: Int64s
+    low: Int64s
+    known: Bools
+
+
+def _annual(
+    part: pa.Table, category: _Coded, with_infeed: Bools, parameters: Parameters
+) -> _Annual:
+    unknown = -1
+    totals, lows, known = [], [], []
+    offtake = np.array(
+        [parameters.default_annual_offtake_wh[word] for word in category.words], np.int64
+    )
+    defaults = (
+        offtake[category.code] if part.num_rows else np.empty(0, np.int64),
+        np.where(with_infeed, parameters.default_annual_infeed_wh, 0),
+    )
+    for name, default in zip(("offtake", "infeed"), defaults, strict=True):
+        normal = numbers(part[f"annual_{name}_normal_wh"], unknown)
+        low = numbers(part[f"annual_{name}_low_wh"], unknown)
+        given = (normal != unknown) | (low != unknown)
+        lows.append(np.where(given, np.maximum(low, 0), default // 2))
+        totals.append(np.where(given, np.maximum(normal, 0) + np.maximum(low, 0), default))
+        known.append(given)
+    # Without infeed there is nothing to be known about it.
+    known[1] |= ~with_infeed
+    total, low, is_known = (np.stack(columns, axis=1) for columns in (totals, lows, known))
+    return _Annual(total.astype(np.int64), low.astype(np.int64), is_known)
+
+
+def _capped(
+    number: Int64s, annual: _Annual, limit: Int64s, parameters: Parameters
+) -> tuple[_Annual, Records]:
+    """Cap the annual volumes that no connection could carry; one moves every party of the area.
+
+    Parameters
+    ----------
+    limit : (points) [Wh per period]; 0 where none is known.
+    """
+    cap = (limit * parameters.annual_cap_periods)[:, None]
+    point, direction = np.nonzero((annual.total > cap) & (cap > 0))
+    total, low = annual.total.copy(), annual.low.copy()
+    for p, d in zip(point.tolist(), direction.tolist(), strict=True):
+        total[p, d] = cap[p, 0]
+        low[p, d] = int(annual.low[p, d]) * int(cap[p, 0]) // int(annual.total[p, d])
+    found = findings.records(
+        "annual_volume_absurd",
+        number[point],
+        register=np.array(findings.OF_DIRECTION)[direction],
+        observed=annual.total[point, direction],
+        limit=cap[point, 0],
+    )
+    return annual._replace(total=total, low=low), found

@@ -1,5 +1,6 @@
 """The home: where everything that kwartier keeps is kept."""
 
+from kwartier.adapters.store import kept
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, meter_codes
 from kwartier.adapters.store.home import Home
 from kwartier.adapters.store.writing import HomeError, read_table, sha256
@@ -10,6 +11,7 @@ __all__ = [
     "HomeError",
     "Layer",
     "LayerWriter",
+    "kept",
     "meter_codes",
     "read_table",
     "sha256",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Layer:
         return np.unique(column["accounting_point"].to_numpy())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
     """A row group of a layer, less the points that a later delivery holds.
 
@@ -83,12 +83,37 @@ class Block:
         statistics = self.layer.metadata.row_group(self.row_group).column(0).statistics
         return statistics.min, statistics.max
 
+    def numbers(self) -> Int64s:
+        """Read the points of its rows, also of those that are hidden."""
+        with reading(self.layer.path):
+            file = pq.ParquetFile(self.layer.path, metadata=self.layer.metadata)
+            table = file.read_row_group(
+                self.row_group, columns=["accounting_point"], use_threads=False
+            )
+        numbers: Int64s = table["accounting_point"].to_numpy()
+        return numbers
+
+    def name(self) -> bytes:
+        """Name what is in it: the file, the row group, and the points that are hidden of it."""
+        digest = blake2b(f"{self.layer.sha256} {self.row_group}".encode(), digest_size=16)
+        if self.hidden is not None:
+            first, last = self.range()
+            near = self.hidden[np.searchsorted(self.hidden, first) :]
+            near = near[: np.searchsorted(near, last, "right")]
+            if len(near):
+                digest.update(near[np.isin(near, self.numbers())].tobytes())
+        return digest.digest()
+
     def read(self) -> Rows:
         """Read the rows, sorted by point, meter and register."""
         return self.read_named()[0]
 
     def read_named(self) -> tuple[Rows, dict[int, str]]:
         """Read the rows, and the name of each meter code among them."""
+        if self.only is not None and not np.isin(self.numbers(), self.only).any():
+            # The points are quick to read; so one that was not read for long costs little.
+            none = np.empty(0, np.int64)
+            return Rows(none, none, none, none.reshape(0, 1), None, self.layer.complete), {}
         with reading(self.layer.path):
             file = pq.ParquetFile(
                 self.layer.path, metadata=self.layer.metadata, read_dictionary=["register"]
@@ -131,7 +156,7 @@ def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.signedinteger]:
 
 def meter_code(name: str) -> int:
     """Give the number that stands for a meter's name inside a run; 0 stands for no name."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    digest = blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True) or 1
 
 

@@ -9,14 +9,16 @@
     readings/market_day=D/grid_area=A/partial-ID.parquet     day rows with holes or meter status
     doubts/ID.parquet                                        findings made when taking in
     deliveries/N-ID.json                                     the manifest that makes them exist
-    results/market_day=D/grid_area=A/run=ID/                 tables and manifest of a run
+    results/market_day=D/grid_area=A/run=ID/                 the tables of a run
+    kept/market_day=D/grid_area=A/NAME                       what blocks added up to; may be lost
+    workers/WORKER                                           locked while a worker lives
 
 Every file is written under another name, synced and renamed; a delivery exists from the moment its
-manifest is renamed into place, and a run from the moment its folder is. What a killed process left
-is not named by any manifest and is swept away by the next one that writes. A later delivery does
-not change files: it holds, whole, the rows of every point that it changes, so the newest delivery
-that holds a point counts, and an older one still answers what was known before. Volumes are kept as
-they came; of those the newest delivery that has a volume of a period counts.
+manifest is renamed into place, and a run from the moment the ledger says that it is complete. What
+a killed process left is not named by any manifest and is swept away by the next one that writes. A
+later delivery does not change files: it holds, whole, the rows of every point that it changes, so
+the newest delivery that holds a point counts, and an older one still answers what was known before.
+Volumes are kept as they came; of those the newest delivery that has a volume of a period counts.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -244,55 +246,106 @@ class Home:
                 hidden = np.unique(np.concatenate([*held, *([] if hidden is None else [hidden])]))
         return blocks
 
+    def kept(self, day: date, grid_area: str) -> Path:
+        """Give the folder in which is kept what blocks of an area and day added up to."""
+        return self.root / "kept" / partition(day, grid_area)
+
+    def reads_since(self, day: date, grid_area: str, known_at: int | None = None) -> bool:
+        """Tell whether readings of an area are kept of a day or of one before it."""
+        self.deliveries()
+        end = f"grid_area={grid_area}"
+        places = (p.removeprefix("readings/market_day=") for p in self._files if p.endswith(end))
+        days = [date.fromisoformat(place.split("/")[0]) for place in places]
+        return any(self.layers(d, grid_area, known_at) for d in days if d <= day)
+
     # -- what was made
 
-    def _runs(self, day: date, grid_area: str) -> Path:
-        return self.root / "results" / partition(day, grid_area)
+    def run_folder(self, day: date, grid_area: str, run: str) -> Path:
+        """Give the folder in which the tables of a run are."""
+        return self.root / "results" / partition(day, grid_area) / f"run={run}"
 
     def write_run(
-        self,
-        day: date,
-        grid_area: str,
-        run: str,
-        tables: Mapping[str, pa.Table],
-        manifest: Mapping[str, Any],
-    ) -> None:
-        """Write the tables of a run and its manifest; it exists when its folder has its name."""
-        folder = self._runs(day, grid_area)
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob("*" + UNFINISHED):
-            if _abandoned(left):
-                shutil.rmtree(left, ignore_errors=True)
-        unfinished = folder / f"run={run}-{os.getpid()}{UNFINISHED}"
-        unfinished.mkdir()
-        with (unfinished / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            entries = []
-            for name, table in tables.items():
-                entry = self.add(table, unfinished / f"{name}.parquet")
-                entries.append({**entry, "path": f"{name}.parquet"})
-            latest = self.latest_run(day, grid_area)
-            order = 1 + (latest[1]["order"] if latest else 0)
-            content = {**manifest, "run": run, "order": order, "files": entries}
-            write_json(unfinished / "manifest.json", content)
-            (unfinished / "lock").unlink()
-            finished = folder / f"run={run}"
-            if finished.exists():  # the same inputs gave the same bytes; only the order is newer
-                os.replace(unfinished / "manifest.json", finished / "manifest.json")
-                sync(finished)
-                shutil.rmtree(unfinished)
-            else:
-                os.replace(unfinished, finished)
-        sync(folder)
+        self, day: date, grid_area: str, run: str, worker: str, tables: Mapping[str, pa.Table]
+    ) -> list[tuple[str, str, int, str]]:
+        """Write the tables of a run; the run exists when the ledger says that it is complete.
 
-    def latest_run(self, day: date, grid_area: str) -> tuple[Path, dict[str, Any]] | None:
-        """Find the folder and manifest of the run of an area and day that was made last."""
-        runs = [
-            (path.parent, read_json(path))
-            for path in self._runs(day, grid_area).glob("run=*/manifest.json")
-            if not path.parent.name.endswith(UNFINISHED)
+        Returns
+        -------
+        files : name, path in the home, rows and SHA-256 of each.
+        """
+        finished = self.run_folder(day, grid_area, run)
+        finished.parent.mkdir(parents=True, exist_ok=True)
+        for left in finished.parent.glob("*" + UNFINISHED):
+            if self.gone(left.name.removesuffix(UNFINISHED).split("@")[1]):
+                shutil.rmtree(left, ignore_errors=True)
+        unfinished = finished.with_name(f"{finished.name}@{worker}{UNFINISHED}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        entries = [
+            self.add(table, unfinished / f"{name}.parquet") for name, table in tables.items()
         ]
-        return max(runs, key=lambda run: (run[1]["order"], run[1]["run"]), default=None)
+        if finished.exists():  # of a worker that was killed before it could say so
+            shutil.rmtree(finished)
+        os.replace(unfinished, finished)
+        sync(finished.parent)
+        place = finished.relative_to(self.root).as_posix()
+        return [
+            (name, f"{place}/{name}.parquet", entry["rows"], entry["sha256"])
+            for name, entry in zip(tables, entries, strict=True)
+        ]
+
+    # -- who works here
+
+    def ledger_name(self, new: str, *, elsewhere: bool) -> tuple[str, bool]:
+        """Give the name by which a home and its ledger know each other.
+
+        Parameters
+        ----------
+        new : the name of a home that has none yet.
+        elsewhere : whether its ledger is to be kept outside of it.
+
+        Returns
+        -------
+        name, elsewhere : as they were first given.
+        """
+        path = self.root / "ledger.json"
+        if not path.exists():
+            own = path.with_name(f"ledger-{new}.json")
+            write_json(own, {"name": new, "elsewhere": elsewhere})
+            with suppress(FileExistsError):  # another process was first
+                os.link(own, path)
+            own.unlink()
+        content = read_json(path)
+        return str(content["name"]), bool(content["elsewhere"])
+
+    @contextmanager
+    def present(self, worker: str) -> Iterator[None]:
+        """Show to others that a worker lives, until it ends, however it ends."""
+        path = self.root / "workers" / worker
+        path.parent.mkdir(exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
+    def gone(self, worker: str) -> bool:
+        """Tell whether a worker is gone: nobody holds its lock."""
+        try:
+            with (self.root / "workers" / worker).open("r") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return True
+        except BlockingIOError:
+            return False
+        return True
+
+    def days_with_data(self) -> list[date]:
+        """List the market days of which readings or quarter volumes were taken in."""
+        self.deliveries()
+        places = [place.split("/") for place in self._files]
+        days = {p[1].split("=")[1] for p in places if p[0] in ("readings", "volumes")}
+        return sorted(date.fromisoformat(day) for day in days)
 
     def days(self) -> dict[str, list[str]]:
         """List the grid areas with readings of each market day, ISO."""
@@ -304,13 +357,3 @@ class Home:
                     day, area = (part.split("=")[1] for part in parts[1:3])
                     found.setdefault(day, set()).add(area)
         return {day: sorted(found[day]) for day in sorted(found)}
-
-
-def _abandoned(unfinished: Path) -> bool:
-    """Tell whether the process that made an unfinished run is gone: nobody holds its lock."""
-    try:
-        with (unfinished / "lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

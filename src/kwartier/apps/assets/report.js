@@ -12,8 +12,23 @@
     CMR: ["from readings", "#E69F00"],
     GMR: ["from annual volume", "#D55E00"],
     NCD: ["de-energised", "#999999"],
-    CLC: ["calculated", "#CC79A7"],
+    CLC: ["calculated", OTHERS],
+    PRF: ["by profile", "#CC79A7"],
+    TMT: ["telemetry", "#009E73"],
+    DIM: ["unmetered", "#F0E442"],
+    NVL: ["grid loss", "#333333"],
   };
+  // From the axis outwards; those of a group as above.
+  const LINES = {
+    SMA: ["smart meter", METHODS.MSR[1]],
+    PRF: METHODS.PRF,
+    TMT: METHODS.TMT,
+    DIM: METHODS.DIM,
+    NVL: METHODS.NVL,
+    RST: ["borne by nobody", OTHERS],
+    NKP: ["couplings", "#56B4E9"],
+  };
+  const STATES = { before: ["#D55E00", "dashed"], now: ["#0072B2", "solid"] };
   const SEVERITIES = { error: "#D55E00", warning: "#E69F00", info: "#56B4E9" };
   const DIRECTIONS = { E17: ["offtake", "#0072B2"], E18: ["infeed", "#E69F00"] };
   const charts = {};
@@ -94,7 +109,7 @@
       name, type: "bar", stack: "all", color: colour, barCategoryGap: "8%", data: added(part, labels.length),
     }));
     series.push({
-      name: "calculated", type: "line", color: "#111111", symbol: "none", step: "middle",
+      name: "not measured", type: "line", color: "#111111", symbol: "none", step: "middle",
       lineStyle: { width: 1.5, type: "dashed" }, data: added(ofDay(data.calculated), labels.length),
     });
     const all = added(rows, labels.length);
@@ -105,6 +120,96 @@
       },
       xAxis: clockAxis(labels),
       yAxis: { type: "value", name: "kWh per quarter", nameTextStyle: { align: "left" }, axisLabel: { formatter: shortKwh } },
+      series,
+    }));
+  }
+
+  /** Draw what goes out above the axis and what comes in below it. */
+  function drawBalance() {
+    const labels = clock();
+    const rows = data.closing.lines.filter((r) => r[0] === chosen.day && here(r[1]));
+    const series = [];
+    for (const [direction, sign] of [["E17", 1], ["E18", -1]]) {
+      for (const [line, [name, colour]] of Object.entries(LINES)) {
+        const part = rows.filter((r) => r[2] === line && r[3] === direction);
+        if (!part.length) continue;
+        const values = added(part, labels.length).map((wh) => (wh === null ? null : sign * wh));
+        if (values.some((wh) => wh)) {
+          series.push({ name, type: "bar", stack: "all", color: colour, barCategoryGap: "8%", data: values, sign });
+        }
+      }
+    }
+    draw("chart-balance", base({
+      tooltip: {
+        trigger: "axis",
+        formatter: (items) => {
+          const side = (word, sign) => {
+            const mine = items.filter((x) => series[x.seriesIndex].sign === sign && x.value !== null);
+            const all = mine.reduce((sum, x) => sum + sign * x.value, 0);
+            return [word + " <b>" + kwh(all) + "</b>"].concat(
+              mine.map((x) => x.marker + x.seriesName + " " + kwh(sign * x.value)));
+          };
+          return [quarterHead(items)].concat(side("goes out", 1), side("comes in", -1)).join("<br>");
+        },
+      },
+      xAxis: clockAxis(labels, { axisLine: { onZero: false } }),
+      yAxis: {
+        type: "value", name: "out ↑  in ↓  kWh per quarter", nameTextStyle: { align: "left" },
+        axisLabel: { formatter: (wh) => shortKwh(Math.abs(wh)) },
+      },
+      series,
+    }));
+  }
+
+  /** Draw the residual above its factor, now and before. */
+  function drawFactor() {
+    const labels = clock(), [low, high] = data.closing.band, series = [];
+    for (const [state, [colour, kind]] of Object.entries(STATES)) {
+      const rows = (data.closing[state] || []).filter((r) => r[0] === chosen.day && here(r[1]));
+      if (!rows.length) continue;
+      const left = added(rows.map((r) => [r[2]]), labels.length);
+      const assumed = added(rows.map((r) => [r[3]]), labels.length);
+      // The factor of one area is as it was made; of all together it is that of their sums.
+      const factor = rows.length === 1
+        ? rows[0][4].map((f) => (f === null ? null : f / 1e5))
+        : left.map((wh, i) => (assumed[i] ? wh / assumed[i] : null));
+      const line = { name: state, type: "line", symbol: "none", color: colour, lineStyle: { width: state === "now" ? 2.2 : 1.5, type: kind } };
+      series.push(Object.assign({ data: left }, line));
+      series.push(Object.assign({ data: factor, xAxisIndex: 1, yAxisIndex: 1 }, line));
+    }
+    if (series.length) {
+      series[series.length - 1].markArea = {
+        silent: true, itemStyle: { color: "rgba(0, 158, 115, 0.13)" },
+        label: { show: false }, data: [[{ yAxis: low }, { yAxis: high }]],
+      };
+    }
+    const of = (items, axis) => items.filter((x) => (series[x.seriesIndex].yAxisIndex || 0) === axis && x.value !== null);
+    draw("chart-factor", base({
+      tooltip: {
+        trigger: "axis",
+        formatter: (items) => [quarterHead(items)].concat(
+          of(items, 0).map((x) => x.marker + "residual " + x.seriesName + " <b>" + kwh(x.value) + "</b>"),
+          of(items, 1).map((x) => x.marker + "RCF " + x.seriesName + " <b>" + grouped(x.value, 5) + "</b>"),
+        ).join("<br>"),
+      },
+      axisPointer: { link: [{ xAxisIndex: "all" }] },
+      grid: [
+        { left: 64, right: 14, top: 50, height: 150 },
+        { left: 64, right: 14, top: 245, bottom: 34 },
+      ],
+      xAxis: [
+        clockAxis(labels, { axisLabel: { show: false }, axisLine: { onZero: false } }),
+        clockAxis(labels, { gridIndex: 1, axisLine: { onZero: false } }),
+      ],
+      yAxis: [
+        { type: "value", name: "residual, kWh per quarter", nameTextStyle: { align: "left" }, splitNumber: 4, axisLabel: { formatter: shortKwh } },
+        {
+          type: "value", name: "RCF; the band is where nothing is found", nameTextStyle: { align: "left" }, gridIndex: 1, splitNumber: 4,
+          min: (range) => Math.min(low - 0.1, Math.floor(range.min * 5) / 5),
+          max: (range) => Math.max(high + 0.1, Math.ceil(range.max * 5) / 5),
+          axisLabel: { formatter: (value) => grouped(value, 2).replace("-", "−") },
+        },
+      ],
       series,
     }));
   }
@@ -148,7 +253,7 @@
       tooltip: { trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: percent },
       xAxis: { type: "category", data: data.days, axisTick: { show: false }, axisLabel: { hideOverlap: true } },
       yAxis: { type: "value", axisLabel: { formatter: "{value} %" } },
-      series: bars(there.filter((m) => m !== "MSR"), days, ofDay),
+      series: bars(there.filter((m) => m !== "MSR" && m !== "TMT"), days, ofDay),
     }));
   }
 
@@ -236,6 +341,7 @@
 
   function redraw() {
     if (has.includes("days")) { drawDay(); drawShares(); }
+    if (has.includes("closing")) { drawBalance(); drawFactor(); }
     if (has.includes("comparison") && has.includes("days")) drawTruth();
     get("before").disabled = chosen.day <= 0;
     get("after").disabled = chosen.day >= data.days.length - 1;

@@ -1,33 +1,22 @@
-"""The way on one page: from day rows to the allocation of a grid area.
+"""The wide half of the way: day rows → what batches of points add up to.
 
-wide() runs per batch of points, on any engine, and does no I/O. narrow() runs once per grid area
-and day on small tables. Between them the points with a gap at the edge of the day are looked up in
-the days around it. No narrow table holds an accounting point.
+wide() runs per batch of points, on any engine, and does no I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from kwartier import codes, findings, kernels, periods
+from kwartier import findings, kernels, periods
 from kwartier.arrays import (
-    HEAD,
     MEASURABLE,
-    NO_CURRENT,
     NOT_READ,
-    PROFILED,
-    TAIL,
     WHOLE,
-    WITHIN,
     Bools,
-    Cell,
     Counters,
     Ends,
     Gaps,
@@ -35,12 +24,11 @@ from kwartier.arrays import (
     Points,
     Rows,
     Series,
-    Volumes,
     lanes_of,
 )
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
-from kwartier.steps import allocation, brackets, estimation, profiles, validation, volumes
+from kwartier.steps import brackets, estimation, profiles, validation, volumes
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,8 @@ class Partial:
     part_volume: Int64s  # cells, 2, periods: the measured periods of other points
     part_points: Int64s  # cells, 2, periods
     part_any: Int64s  # cells, 2
-    seen: Bools  # points
+    seen: Bools  # points of which rows came
+    read: Bools  # points of which a reading was accepted
     gaps: list[Gaps] = field(default_factory=list)
     found: list[Records] = field(default_factory=list)
 
@@ -91,6 +80,7 @@ class Partial:
             *(np.zeros((cells, 2, n), np.int64), np.zeros((cells, 2, n), np.int64)),
             np.zeros((cells, 2), np.int64),
             np.zeros(len(day.points.number), bool),
+            np.zeros(len(day.points.number), bool),
         )
 
     def add(self, other: Partial) -> None:
@@ -102,6 +92,7 @@ class Partial:
         self.part_points += other.part_points
         self.part_any += other.part_any
         self.seen |= other.seen
+        self.read |= other.read
         self.gaps += other.gaps
         self.found += other.found
 
@@ -136,7 +127,7 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
             into.full_volume,
             into.full_points,
             into.full_annual,
-            into.seen,
+            into.read,
             doubtful,
         )
         if not filled:
@@ -153,6 +144,7 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
     into.found += [found, together, warned, absent]
     into.gaps += [estimation.find_gaps(counters, series), lacking]
     into.seen[series.point] = True
+    into.read[counters.point[(counters.reading != NOT_READ).any(axis=1)]] = True
     _sum(series, points, into)
 
 
@@ -242,125 +234,8 @@ def ends_of(rows: Rows, day: Day, *, last: bool, but_edge: bool) -> Ends:
     return brackets.ends(day.points.number, counters, opens, last=last, but_edge=but_edge)
 
 
-class Result(NamedTuple):
-    """What a run of one grid area and day gives."""
-
-    allocation: pa.Table
-    coverage: pa.Table
-    findings: pa.Table
-
-
-def narrow(
-    day: Day,
-    partial: Partial,
-    ask: brackets.AskDay,
-    day_on: Callable[[date], Day],
-    shapes_on: Callable[[date], profiles.Shapes],
-    found: Sequence[Records],
-) -> Result:
-    """Fill what was not measured, and make the area's tables.
-
-    Parameters
-    ----------
-    ask : gives the readings of other days, to close gaps at the edge of this one.
-    day_on, shapes_on : give the area's points, and all areas' shapes, of this day and of every
-        other day that a gap runs over.
-    found : findings that were made before.
-    """
-    points, n = day.points, day.periods
-    unread, silent = _unread(day, partial)
-    gaps = np.concatenate([*partial.gaps, unread])
-    edge = np.isin(gaps["kind"], (HEAD, TAIL, WHOLE))
-    closed, rest, broken = brackets.close(day.day, points, gaps[edge], ask, day.parameters)
-    within = gaps[gaps["kind"] == WITHIN]
-    rest = np.concatenate([gaps[~edge & (gaps["kind"] != WITHIN)], rest])
-
-    shapes = {other: shapes_on(other) for other in {day.day} | brackets.days_of(closed)}
-    shape, fraction, status = _of_cells(day, shapes[day.day])
-    across = [_across(day, one, day_on, shapes) for one in closed]
-    calculated = {
-        codes.FROM_REGISTERS: estimation.from_registers(points, n, within, across, shape, status),
-        codes.FROM_ANNUAL: estimation.from_annual(points, n, rest, fraction, status),
-        codes.FROM_NO_CURRENT: estimation.from_no_current(points, n),
-    }
-    measured = Volumes(
-        partial.full_volume + partial.part_volume,
-        partial.full_points[:, :, None] + partial.part_points,
-        partial.full_points + partial.part_any,
-        (),
-    )
-    metered = np.zeros(len(points.cells), np.int64)
-    profiled = np.zeros((len(points.cells), 2), np.int64)
-    np.add.at(metered, points.cell[np.isin(points.state, (MEASURABLE, NO_CURRENT))], 1)
-    by_profile = points.state == PROFILED
-    np.add.at(profiled[:, 0], points.cell[by_profile], 1)
-    np.add.at(profiled[:, 1], points.cell[by_profile & points.with_infeed], 1)
-
-    of_area = (day.day, points.grid_area, points.cells, metered)
-    by_default = estimation.without_annual(points, n, rest)
-    all_found = [*found, *partial.found, silent, broken, by_default]
-    return Result(
-        allocation.allocate(*of_area, measured, calculated),
-        allocation.cover(*of_area, profiled, measured, calculated),
-        findings.table(np.concatenate(all_found), periods.number(day.day), points.grid_area),
-    )
-
-
-def _unread(day: Day, partial: Partial) -> tuple[Gaps, Records]:
-    """List the points that should have been read and of which nothing came that day."""
-    points = day.points
-    silent = np.nonzero((points.state == MEASURABLE) & ~partial.seen)[0]
-    gaps = [
-        estimation.gaps_of(WHOLE, part, d, 0, day.periods)
-        for d, part in enumerate((silent, silent[points.with_infeed[silent]]))
-    ]
-    found = findings.records(
-        "unread_point",
-        points.number[silent],
-        first_period=1,
-        last_period=day.periods,
-        limit=day.periods + 1,
-    )
-    return np.concatenate(gaps), found
-
-
-def _of_cells(day: Day, shapes: profiles.Shapes) -> tuple[Int64s, Int64s, list[list[str]]]:
-    """Give the shape, the fraction and their status for each cell and direction."""
-    area = day.points.grid_area
-    of = [[shapes.of(area, _kind(cell), d) for d in range(2)] for cell in day.points.cells]
-    size = (len(of), 2, day.periods)
-    shape = np.array([[s.shape for s in pair] for pair in of], np.int64).reshape(size)
-    fraction = np.array([[s.fraction for s in pair] for pair in of], np.int64).reshape(size)
-    return shape, fraction, [[s.status for s in pair] for pair in of]
-
-
-def _kind(cell: Cell) -> profiles.OfKind:
-    return cell.profile_category, cell.consumption_type
-
-
-def _across(
-    day: Day,
-    one: brackets.Bracket,
-    day_on: Callable[[date], Day],
-    shapes: Mapping[date, profiles.Shapes],
-) -> estimation.Across:
-    """Give a gap over several days the shape that each of them has for the point as it was then."""
-    number = day.points.number[one.gap["point"]]
-    own = day.points.cell[one.gap["point"]]
-    days = brackets.days_over(one.opens, one.closes)
-    weights, live = [], []
-    for other in days:
-        opening = periods.day_start(other) // periods.SECONDS
-        points = day_on(other).points
-        at = np.searchsorted(points.number, number)
-        there = at < len(points.number) and points.number[at] == number and points.cell[at] >= 0
-        cell = points.cells[points.cell[at]] if there else day.points.cells[own]
-        shape = shapes[other].of(points.grid_area, _kind(cell), int(one.gap["direction"])).shape
-        part = shape[max(one.opens - opening, 0) : one.closes - opening]
-        # A day without current has its zeros, so all of the difference is of the other days.
-        current = not (there and points.state[at] == NO_CURRENT)
-        weights.append(part * current)
-        live.append(np.full(len(part), int(current), np.int64))
-    if not any(part.any() for part in weights):
-        weights = live
-    return estimation.Across(one.gap, one.difference, weights, days.index(day.day))
+def read_of(rows: Rows, day: Day) -> Int64s:
+    """List the points of a batch of another day of which it accepted a reading, by number."""
+    counters, _ = _judge(rows, day)
+    some = (counters.reading != NOT_READ).any(axis=1)
+    return np.unique(day.points.number[counters.point[some]])

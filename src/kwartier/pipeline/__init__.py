@@ -1,0 +1,27 @@
+"""The way: from day rows to the allocation of a grid area.
+
+wide() runs per batch of points, on any engine; narrow() once per grid area and day, on small
+tables. Between them the points with a gap at the edge of the day are looked up in the days around
+it. No narrow table holds the point of a small customer.
+"""
+
+from kwartier.pipeline.narrow import Area, Around, Result, narrow
+from kwartier.pipeline.packing import digest_of, like, pack, unpack
+from kwartier.pipeline.wide import Day, Partial, ends_of, measured_of, read_of, wide
+
+__all__ = [
+    "Area",
+    "Around",
+    "Day",
+    "Partial",
+    "Result",
+    "digest_of",
+    "ends_of",
+    "like",
+    "measured_of",
+    "narrow",
+    "pack",
+    "read_of",
+    "unpack",
+    "wide",
+]

@@ -1,0 +1,206 @@
+"""One run: claim it in the ledger, take the way, write its tables, mark it complete last.
+
+A run that is killed anywhere is taken over by the next that asks the same: the same moment, the
+same inputs, the same bytes; what was published is not published again. Source: domain §7;
+decisions §23.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import kwartier
+from kwartier.adapters import store
+from kwartier.adapters.ledger import (
+    Content,
+    Ledger,
+    LedgerError,
+    Overtaken,
+    Question,
+    Run,
+    Unreachable,
+)
+from kwartier.adapters.store import Home, HomeError
+from kwartier.runs.moments import identity, parameters_of, seconds
+from kwartier.runs.way import Made, Way
+from kwartier.steps import correction
+
+TRIAL, CORRECTION = "trial", "correction"
+LEASE = 900  # seconds after which a worker that shows no life may be replaced
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to reach the ledger
+
+_T = TypeVar("_T")
+
+
+def steadily(act: Callable[[], _T]) -> _T:
+    """Do something with the ledger, again after a pause while it cannot be reached.
+
+    Raises
+    ------
+    Unreachable : it stayed away; the run is taken up where it is asked again.
+    """
+    for pause in _PAUSES:
+        try:
+            return act()
+        except Unreachable:
+            time.sleep(pause)
+    return act()
+
+
+class Runner:
+    """Makes runs in a home, as one worker."""
+
+    def __init__(self, home: Home, ledger: Ledger, worker: str) -> None:
+        self._home, self._ledger, self._worker = home, ledger, worker
+        self._seen_alive = 0
+
+    def claim(self, question: Question) -> Run | None:
+        """Claim a run; None where it is made already, or somebody else is making it."""
+        now = self._seen_alive = seconds(None)
+        return steadily(
+            lambda: self._ledger.claim(
+                question, worker=self._worker, now=now, lease=LEASE, gone=self._home.gone
+            )
+        )
+
+    def alive(self, run: Run) -> None:
+        """Show that a run is still being made."""
+        now = seconds(None)
+        if now - self._seen_alive > LEASE // 3:
+            self._seen_alive = now
+            steadily(lambda: self._ledger.renew(run, worker=self._worker, now=now, lease=LEASE))
+
+    def make(self, run: Run, way: Way) -> Run:
+        """Make a claimed run; it ends complete, unchanged, refused or failed.
+
+        Raises
+        ------
+        HomeError : the home failed; the run is marked failed.
+        LedgerError : the ledger failed, or another worker took the run over.
+        """
+        try:
+            return self._make(run, way)
+        except LedgerError:
+            raise
+        except Exception as error:
+            reason = str(error) if isinstance(error, HomeError) else type(error).__name__
+            self._end(self._ledger.fail, run, reason)
+            raise
+
+    def _end(self, act: Callable[..., Run], run: Run, *arguments: Any, **options: Any) -> Run:
+        now = seconds(None)
+        return steadily(lambda: act(run, *arguments, worker=self._worker, now=now, **options))
+
+    def _make(self, run: Run, way: Way) -> Run:
+        day, area, publish = run.market_day, run.grid_area, run.kind != TRIAL
+        made = way.take(day, area)
+        tables = dict(made.result.tables)
+        tables["findings"] = self._with_doubts(run, tables["findings"])
+        refused = made.result.refused
+        if publish and not refused:
+            if not way.couplings(day, area):
+                refused = "no coupling of the area is known, so it cannot be closed"
+            elif way.needs_readings(day, area) and not way.blocks(day, area):
+                refused = "no readings of the area were taken in of that day"
+        if refused:
+            files = self._write(run, {"findings": tables["findings"]})
+            return self._end(self._ledger.refuse, run, refused, tables=files)
+
+        if not publish:
+            return self._try(run, way, made, tables)
+        while True:
+            before = steadily(lambda: self._ledger.latest(day, area, published=True))
+            if before is not None and before.number > run.number:
+                reason = f"run {before.run}, created later, was published before it"
+                return self._end(self._ledger.fail, run, reason)
+            try:
+                return self._publish(run, way, made, tables, before)
+            except Overtaken:  # then it is held against the run that was quicker
+                continue
+
+    def _try(self, run: Run, way: Way, made: Made, tables: Mapping[str, pa.Table]) -> Run:
+        """End a trial: the same as an earlier one where it has the same content."""
+        content = self._content(run, way, made, None)
+        day = run.market_day
+        earlier = steadily(
+            lambda: self._ledger.runs(
+                first=day, last=day, grid_area=run.grid_area, states=("complete",)
+            )
+        )
+        for other in earlier:
+            if other.kind == TRIAL and other.digest == content["digest"]:
+                return self._end(self._ledger.unchanged, run, other)
+        files = self._write(run, tables)
+        return self._end(
+            self._ledger.complete, run, Content(**content, tables=files), publish=False
+        )
+
+    def _publish(
+        self,
+        run: Run,
+        way: Way,
+        made: Made,
+        tables: Mapping[str, pa.Table],
+        before: Run | None,
+    ) -> Run:
+        """End a run that is published: it withdraws what the one before it had and it has not."""
+        content = self._content(run, way, made, before)
+        if before is not None:
+            folder = self._home.run_folder(before.market_day, before.grid_area, before.run)
+            held = store.read_table(folder / "allocation.parquet")
+            allocation = correction.withdraw(held, tables["allocation"])
+            tables = {**tables, "allocation": allocation}
+        files = self._write(run, tables)
+        return self._end(self._ledger.complete, run, Content(**content, tables=files), publish=True)
+
+    def _with_doubts(self, run: Run, findings: pa.Table) -> pa.Table:
+        """Add to the findings of a run those that were made when its data were taken in."""
+        made = [findings]
+        for table in self._home.table_of("doubts", run.known_at):
+            of_area = pc.and_(
+                pc.equal(table["market_day"], run.market_day),
+                pc.equal(table["grid_area"], run.grid_area),
+            )
+            made.append(table.filter(of_area))
+        return pa.concat_tables(made).combine_chunks()
+
+    def _write(self, run: Run, tables: Mapping[str, pa.Table]) -> list[tuple[str, str, int, str]]:
+        return self._home.write_run(run.market_day, run.grid_area, run.run, self._worker, tables)
+
+    def _content(self, run: Run, way: Way, made: Made, before: Run | None) -> dict[str, Any]:
+        """Give what a run is made of, and the digest that names it: the same, the same bytes."""
+        held = parameters_of(self._home, run.market_day, run.known_at)
+        inputs = made.inputs + [
+            (file["path"], file["sha256"])
+            for manifest in self._home.deliveries(run.known_at)
+            for file in manifest["files"]
+            if file["path"].startswith(("register/", "couplings/", "fractions/", "doubts/"))
+        ]
+        parameters = {
+            name: (since, str(getattr(held, name))) for name, since in held.holding_since.items()
+        }
+        previous = None if before is None else before.run
+        made_of = {
+            "market_day": run.market_day,
+            "grid_area": run.grid_area,
+            "inputs": inputs,
+            # A file of the register may hold rows that were not known yet.
+            "known_until": way.until(),
+            "parameters": parameters,
+            "version": kwartier.__version__,
+            "previous": previous,
+        }
+        return {
+            "digest": identity(made_of),
+            "version": kwartier.__version__,
+            "inputs": inputs,
+            "parameters": parameters,
+            "previous": previous,
+            "blocks": made.blocks,
+            "blocks_computed": made.computed,
+        }

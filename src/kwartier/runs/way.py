@@ -1,0 +1,261 @@
+"""The way of grid areas and days, from what a home holds, as known at a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+import kwartier
+from kwartier import pipeline, tables
+from kwartier.adapters import store
+from kwartier.adapters.store import Home
+from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s
+from kwartier.engines import embedded
+from kwartier.runs.moments import parameters_of, register_of
+from kwartier.steps import profiles
+from kwartier.steps.couplings import Exchanges
+from kwartier.steps.register import OnDay
+
+
+_KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
+
+
+class Made(NamedTuple):
+    """A result, and the files that it was made from: path in the home, SHA-256.
+
+    `blocks` counts the blocks of readings that were needed, `computed` those not kept from before.
+    """
+
+    result: pipeline.Result
+    inputs: list[tuple[str, str]]
+    blocks: int
+    computed: int
+
+
+class Kept:
+    """What the blocks of an area and day added up to in earlier runs.
+
+    A block is computed again when it, a point in it or a parameter has changed.
+
+    Attributes
+    ----------
+    names : of the blocks that were asked for; computed : how many of them were not kept.
+    """
+
+    def __init__(self, home: Home, day: pipeline.Day, afresh: bool) -> None:
+        self._folder = home.kept(day.day, day.points.grid_area)
+        self._day, self._afresh = day, afresh
+        self._like = pipeline.like(day.periods)
+        self.names: dict[store.Block, str] = {}
+        self.computed = 0
+
+    def get(self, block: store.Block) -> pipeline.Partial | None:
+        """Give what a block adds up to; None where it must be computed."""
+        name = blake2b(block.name(), digest_size=16)
+        name.update(pipeline.digest_of(self._day, *block.range()))
+        name.update(kwartier.__version__.encode())
+        self.names[block] = name.hexdigest()
+        if self._afresh:
+            return None
+        held = store.kept.read(self._folder / name.hexdigest(), self._like)
+        return None if held is None else pipeline.unpack(self._day, held)
+
+    def put(self, block: store.Block, partial: pipeline.Partial) -> None:
+        """Keep what a block adds up to."""
+        self.computed += 1
+        store.kept.write(self._folder / self.names[block], pipeline.pack(self._day, partial))
+
+    def sweep(self) -> None:
+        """Let go of what no block of the day asks for any more."""
+        if self._folder.is_dir():
+            live = set(self.names.values())
+            for path in sorted(self._folder.iterdir()):
+                if path.name not in live:
+                    path.unlink(missing_ok=True)
+
+
+class Way:
+    """The way of some days, as known at a moment; what one day made serves the others."""
+
+    def __init__(
+        self,
+        home: Home,
+        known_at: int,
+        threads: int | None,
+        afresh: bool,
+        on_block: Callable[[], None],
+    ) -> None:
+        self._home, self._known_at = home, known_at
+        self._afresh = afresh
+        self._threads, self._on_block = threads, on_block
+        self.register = register_of(home, known_at)
+        couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
+        self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
+        fractions = home.table_of("fractions", known_at)
+        self._fractions = pa.concat_tables([_KEPT_FRACTIONS.empty_table(), *fractions])
+        self._days: dict[date, OnDay] = {}
+        self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
+        self._partials: dict[tuple[date, str], pipeline.Partial] = {}
+        self._delivered: dict[date, tuple[Delivered, list[tuple[str, str]]]] = {}
+        self._read: set[store.Layer] = set()
+        self._counts: dict[tuple[date, str], tuple[int, int]] = {}
+
+    def until(self) -> list[int]:
+        """Give the moments at which the last of the rows with two time axes became known."""
+        return [self.register.until, self._exchanges.until]
+
+    def areas(self) -> list[str]:
+        """List the grid areas that the register names."""
+        return self.register.areas()
+
+    def has(self, day: date, grid_area: str) -> bool:
+        """Tell whether an area has any point on a day."""
+        on = self._on(day)
+        return len(on.points[grid_area].number) + len(on.others[grid_area].number) > 0
+
+    def couplings(self, day: date, grid_area: str) -> int:
+        """Count the couplings of an area on a day."""
+        return len(self._exchanges.of(day, grid_area).number)
+
+    def needs_readings(self, day: date, grid_area: str) -> bool:
+        """Tell whether an area has points on a day that should have been read."""
+        return bool((self._on(day).points[grid_area].state == MEASURABLE).any())
+
+    def blocks(self, day: date, grid_area: str) -> int:
+        """Count the blocks of readings of an area and day."""
+        return len(self._home.blocks(day, grid_area, self._known_at))
+
+    def _day(self, day: date, grid_area: str) -> pipeline.Day:
+        points = self._on(day).points[grid_area]
+        return pipeline.Day(day, points, parameters_of(self._home, day, self._known_at))
+
+    def _on(self, day: date) -> OnDay:
+        if day not in self._days:
+            if len(self._days) > 25:  # a day looks ten days back and forth
+                del self._days[min(self._days)]
+            held = parameters_of(self._home, day, self._known_at)
+            self._days[day] = self.register.on(day, held)
+        return self._days[day]
+
+    def _blocks(self, day: date, grid_area: str, only: Int64s | None = None) -> list[store.Block]:
+        blocks = self._home.blocks(day, grid_area, self._known_at, only)
+        self._read |= {block.layer for block in blocks}
+        return blocks
+
+    def _visit(self, day: date, grid_area: str) -> pipeline.Partial:
+        key = (day, grid_area)
+        # What was read for another run is an input of this one too.
+        self._read.update(self._home.layers(day, grid_area, self._known_at))
+        if key not in self._partials:
+            kept = Kept(self._home, self._day(day, grid_area), self._afresh)
+            self._partials[key] = embedded.reduce(
+                self._blocks(day, grid_area),
+                self._day(day, grid_area),
+                kept=kept,
+                threads=self._threads,
+                on_block=self._on_block,
+            )
+            kept.sweep()
+            self._counts[key] = (len(kept.names), kept.computed)
+        return self._partials[key]
+
+    def _measured_in(
+        self, day: date, grid_area: str
+    ) -> Mapping[profiles.OfKind, profiles.Measured]:
+        key = (day, grid_area)
+        self._read.update(self._home.layers(day, grid_area, self._known_at))
+        if key not in self._measured:
+            partial = self._visit(day, grid_area)
+            self._measured[key] = pipeline.measured_of(self._day(day, grid_area), partial)
+        return self._measured[key]
+
+    def _standards(self, day: date) -> profiles.Standards:
+        held = parameters_of(self._home, day, self._known_at)
+        return profiles.Standards(self._fractions, day, held)
+
+    def _shapes(self, day: date) -> profiles.Shapes:
+        """Give the shapes of a day; made for each run, which so names every area they need."""
+        return profiles.Shapes(
+            self.register.areas(),
+            lambda area: self._measured_in(day, area),
+            self._standards(day),
+            parameters_of(self._home, day, self._known_at),
+        )
+
+    def _volumes(self, day: date) -> tuple[Delivered, list[tuple[str, str]]]:
+        if day not in self._delivered:
+            self._delivered = {day: self._home.volumes(day, self._known_at)}
+        return self._delivered[day]
+
+    def forget(self, day: date) -> None:
+        """Let go of what only the day's own run needs."""
+        for key in [key for key in self._partials if key[0] <= day]:
+            self._measured_in(*key)
+            del self._partials[key]
+
+    def take(self, day: date, grid_area: str) -> Made:
+        """Take the whole way for an area and day."""
+        self._read = set()
+        partial = self._visit(day, grid_area)
+        delivered, files = self._volumes(day)
+        area = pipeline.Area(
+            self._on(day).others[grid_area],
+            self._exchanges.of(day, grid_area),
+            delivered,
+            self._standards(day),
+        )
+        shapes: dict[date, profiles.Shapes] = {}
+
+        def shapes_on(other: date) -> profiles.Shapes:
+            return shapes.setdefault(other, self._shapes(other))
+
+        result = pipeline.narrow(
+            self._day(day, grid_area),
+            partial,
+            area,
+            self._around(day, grid_area, shapes_on),
+            [self._on(day).found[grid_area]],
+        )
+        needed = len(area.couplings.number) or any(g != "DIM" for g in area.others.group)
+        layers = {
+            (layer.path.relative_to(self._home.root).as_posix(), layer.sha256)
+            for layer in self._read
+        }
+        inputs = sorted(layers | set(files if needed else ()))
+        return Made(result, inputs, *self._counts[day, grid_area])
+
+    def _around(
+        self, day: date, grid_area: str, shapes_on: Callable[[date], profiles.Shapes]
+    ) -> pipeline.Around:
+        def ends(other: date, numbers: Int64s, last: bool) -> Ends:
+            # The day next to this one shares a midnight with it, of which this day's rows tell.
+            next_to = abs((other - day).days) == 1
+            made = [
+                pipeline.ends_of(
+                    block.read(), self._day(other, grid_area), last=last, but_edge=next_to
+                )
+                for block in self._blocks(other, grid_area, numbers)
+            ]
+            return np.concatenate([np.empty(0, END), *made])
+
+        def read(other: date, numbers: Int64s) -> Int64s:
+            made = [
+                pipeline.read_of(block.read(), self._day(other, grid_area))
+                for block in self._blocks(other, grid_area, numbers)
+            ]
+            return np.concatenate([np.empty(0, np.int64), *made])
+
+        return pipeline.Around(
+            ends,
+            read,
+            lambda other: self._day(other, grid_area),
+            shapes_on,
+            lambda away: self._home.reads_since(
+                day - timedelta(days=away), grid_area, self._known_at
+            ),
+        )
