@@ -207,7 +207,7 @@ def test_a_result_has_the_declared_columns(home: Home) -> None:
     allocation = result(home, "allocation", DAYS)
     measured = allocation.filter(pc.not_equal(allocation["group"], "PRF"))  # which may be negative
     assert pc.min(measured["volume_wh"]).as_py() >= 0
-    assert volume.null_count == 0
+    assert allocation["volume_wh"].null_count == 0
 
 
 @pytest.mark.parametrize(
