@@ -27,7 +27,7 @@ ACTS = {
     "ingest": 40,
     "correct": 40,
     "allocate": 80,
-    "allocate-again": 14,
+    "allocate-again": 8,
     "run-due": 80,
     "run-again": 60,
 }
