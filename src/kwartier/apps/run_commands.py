@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from kwartier.adapters.ledger import Run
 
+_NOT_MADE = ("refused", "failed")
+
 
 @app.command(epilog="Example: kwartier allocate --day 2026-03-28 --to 2026-03-30 --home my-home")
 def allocate(
@@ -101,6 +103,8 @@ def run(
         raise typer.BadParameter("give either --due or --day")
     if at is not None and not due:
         raise typer.BadParameter("--at goes with --due")
+    if to is not None and day is None:
+        raise typer.BadParameter("--to goes with --day")
     with told(), progress("Running", "blocks") as show:
         from kwartier import runs
 
@@ -136,17 +140,17 @@ def _next(home: kwartier.Home, at: datetime | None) -> str:
 
 
 def tell(made: list[Run], as_json: bool) -> None:
-    """Tell what became of runs; leave with an error where an area was refused."""
+    """Tell what became of runs; leave with an error where one was refused or failed."""
     from kwartier.apps import run_screen
 
     if as_json:
         print(json.dumps([run_screen.plain(run, None) for run in made]))
     for run in made:
-        if run.state == "refused":
+        if run.state in _NOT_MADE:
             print(run_screen.told(run), file=sys.stderr)
         elif not as_json:
             print(run_screen.told(run))
-    if any(run.state == "refused" for run in made):
+    if any(run.state in _NOT_MADE for run in made):
         raise typer.Exit(CANNOT)
 
 
