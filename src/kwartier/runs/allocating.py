@@ -14,7 +14,7 @@ import numpy as np
 
 from kwartier import parameters, periods
 from kwartier.adapters.ledger import Question, Run
-from kwartier.adapters.ledger.states import ANSWERED
+from kwartier.adapters.ledger.states import ANSWERED, REFUSED
 from kwartier.adapters.store import Home, HomeError
 from kwartier.runs import calendar
 from kwartier.runs.moments import Progress, days_of, ledger_of, parameters_of, seconds, silent
@@ -84,7 +84,8 @@ def run_due(
     """Make the runs that the calendar says are due, each once.
 
     Of each market day the newest due kind is run; older ones that never were are marked missed.
-    A run that was refused or failed is tried again while it is the newest. An area that cannot be
+    A run that failed is tried again while it is the newest; one that was refused, when something
+    was taken in since. An area that cannot be
     closed, or of which the home lacks a file, does not keep the others waiting.
 
     Parameters
@@ -100,7 +101,7 @@ def run_due(
         way = running.way(moment)
         areas = _wanted(way, grid_area)
         asked = due_of(home, moment)
-        answered = running.answered(asked)
+        answered = running.answered(asked, way.known())
         made = []
         for one in asked:
             for area in areas:
@@ -119,7 +120,9 @@ def run_due(
 
 
 def due_of(home: Home, moment: int) -> list[calendar.Due]:
-    """List the newest run that is due of each market day since the first that a home has data of.
+    """List the newest run that is due of each market day.
+
+    Days count from the first that a home has quarter volumes of: before it no area could close.
 
     moment : [s UTC], that is asked about.
     """
@@ -128,14 +131,14 @@ def due_of(home: Home, moment: int) -> list[calendar.Due]:
 
 
 def next_due_of(home: Home, moment: int) -> calendar.Due | None:
-    """Give the run that becomes due next; None where a home has no data yet."""
+    """Give the run that becomes due next; None where a home has no quarter volumes yet."""
     days, calendar_of = _days_and_calendar(home, moment)
     return calendar.next_due(days, moment, calendar_of, parameters.holidays())
 
 
 def _days_and_calendar(home: Home, moment: int) -> tuple[list[date], calendar.CalendarOf]:
     today = periods.day_of_number(periods.locate(np.array([moment], np.int64))[0][0])
-    first = min(home.days_with_data(), default=None)
+    first = min(home.days_with_volumes(), default=None)
     if first is None:
         return [], lambda day: ()
     first = max(first, today - timedelta(days=_LONGEST_AGO))
@@ -229,13 +232,21 @@ class _Running:
         """Claim a run."""
         return self._runner.claim(question)
 
-    def answered(self, asked: Sequence[calendar.Due]) -> set[tuple[date, str, str]]:
-        """List the market day, area and kind of the runs that were made already."""
+    def answered(self, asked: Sequence[calendar.Due], known: str) -> set[tuple[date, str, str]]:
+        """List the market day, area and kind of the runs that need not be made again.
+
+        known : names all that is known now.
+        """
         if not asked:
             return set()
         first, last = asked[0].market_day, asked[-1].market_day
-        made = steadily(lambda: self._ledger.runs(first=first, last=last, states=ANSWERED))
-        return {(run.market_day, run.grid_area, run.kind) for run in made}
+        ended = (*ANSWERED, REFUSED)
+        made = steadily(lambda: self._ledger.runs(first=first, last=last, states=ended))
+        return {
+            (run.market_day, run.grid_area, run.kind)
+            for run in made
+            if run.state != REFUSED or run.digest == known
+        }
 
     def taken_up(self, question: Question, *, exactly: bool) -> Question:
         """Give the question of a run that a killed process left, where it asked the same.

@@ -139,7 +139,8 @@ class Runner:
                 refused = "no readings of the area were taken in of that day"
         if refused:
             files = self._write(run, {"findings": tables["findings"]})
-            return self._end(self._ledger.refuse, run, refused, tables=files)
+            known = way.known()
+            return self._end(self._ledger.refuse, run, refused, digest=known, tables=files)
 
         if not publish:
             return self._try(run, way, made, tables)
