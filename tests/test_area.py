@@ -27,6 +27,7 @@ from tests.market import (
     OTHER_BRP,
     OTHER_SUPPLIER,
     POINT,
+    START,
     TELEMETRY,
     Market,
     Outcome,
@@ -365,10 +366,14 @@ def unread_for(market: Market, days: int) -> Outcome:
     market.register(point(POINT), point(OTHER, annual_offtake_normal_wh=3_650_000))
     last = DAY - days * ONE_DAY
     market.deliver(read(flat(last), day=last), read(flat(last), OTHER, day=last))
-    for away in range(days - 1, -1, -1):
-        day = DAY - away * ONE_DAY
-        market.deliver(read(flat(day), day=day)[1:])
+    for passed in range(1, days + 1):
+        market.deliver(read(running_on(passed), day=last + passed * ONE_DAY))
     return market.run()
+
+
+def running_on(days: int) -> list[int | None]:
+    """Give the readings of a register that ran on for so many days."""
+    return flat(start=START + days * N * FLAT)
 
 
 @fires("fell_back_to_profile")
@@ -393,9 +398,8 @@ def test_a_meter_unread_for_ten_days_stays_a_smart_meter(market: Market) -> None
 def test_a_meter_that_is_read_again_is_a_smart_meter_again(market: Market) -> None:
     unread_for(market, 12)
     following = DAY + ONE_DAY
-    market.deliver(
-        read(flat(following), day=following), read(flat(following), OTHER, day=following)
-    )
+    readings = running_on(13)
+    market.deliver(read(readings, day=following), read(readings, OTHER, day=following))
     made = market.run(following)
     assert made.found("fell_back_to_profile") == []
     assert made.measured() == [2 * FLAT] * N

@@ -291,7 +291,6 @@ STANDARD_FRACTIONS = Table(
             "true/false",
             "true: of the annual volume of the period's own tariff, so that a year sums to 2",
         ),
-        _VALIDITY[-1],
     ),
 )
 

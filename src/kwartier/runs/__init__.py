@@ -8,7 +8,12 @@ from kwartier.runs.deliveries import Intake
 from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress, ledger_of, seconds
 from kwartier.runs.results import differences, of_run, result
-from kwartier.runs.taking import take_couplings, take_parameters, take_register
+from kwartier.runs.taking import (
+    take_couplings,
+    take_fractions,
+    take_parameters,
+    take_register,
+)
 from kwartier.runs.volume_intake import ingest_volumes
 
 __all__ = [
@@ -27,6 +32,7 @@ __all__ = [
     "run_due",
     "seconds",
     "take_couplings",
+    "take_fractions",
     "take_parameters",
     "take_register",
 ]

@@ -64,13 +64,16 @@ class Door:
 
     def _readable_on(self, day: date) -> Readable:
         held = parameters_of(self._home, day, self._recorded_at)
-        points = self._register.on(day, held).points
-        of_area = [points[area] for area in self.areas]
-        number = np.concatenate([p.number for p in of_area])
+        on = self._register.on(day, held)
+        # Points of other groups are known, and never read.
+        parts = [(on.points[a].number, on.points[a].state == MEASURABLE) for a in self.areas]
+        parts += [(n, np.zeros(len(n), bool)) for n in (on.others[a].number for a in self.areas)]
+        number, readable = (np.concatenate(column) for column in zip(*parts, strict=True))
+        area = np.repeat(
+            np.tile(np.arange(len(self.areas)), 2), [len(numbers) for numbers, _ in parts]
+        )
         order = np.argsort(number)
-        area = np.repeat(np.arange(len(of_area)), [len(p.number) for p in of_area])
-        state = np.concatenate([p.state for p in of_area])
-        return Readable(number[order], area[order], state[order] == MEASURABLE)
+        return Readable(number[order], area[order], readable[order])
 
     def batches(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Give the readings that may be kept, each with its day, area and position."""

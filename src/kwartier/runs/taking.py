@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from kwartier import parameters
+from kwartier import parameters, tables
 from kwartier.adapters import files, store
 from kwartier.adapters.store import Home
 from kwartier.parameters import ParameterError
@@ -73,6 +73,36 @@ def _take(
         entry = home.add(rows, home.root / kind / f"{name}.parquet")
         home.deliver(kind, moment, id=name, inputs=inputs, files=[entry], rows_in=len(rows))
     return Intake(name, len(rows), len(rows), tuple(skipped))
+
+
+def take_fractions(
+    home: Home,
+    sources: Sequence[Source],
+    *,
+    by_tariff: Sequence[str] = (),
+    recorded_at: datetime | None = None,
+) -> Intake:
+    """Take in files (or Arrow tables) of fractions: standard profiles, dimensioned profiles.
+
+    Parameters
+    ----------
+    by_tariff : columns whose fractions are of the annual volume of the period's own tariff, for
+        days of years that a file does not hold as a whole.
+    recorded_at : from when they are known; now when not given.
+
+    Raises
+    ------
+    FileRefused : something is wrong in the files; nothing of them is kept.
+    """
+
+    def read(paths: Sequence[Path], moment: datetime) -> pa.Table:
+        rows = files.read_fractions(paths, by_tariff)
+        known = pa.repeat(pa.scalar(moment, tables.MOMENT), len(rows))
+        return rows.append_column("recorded_at", known)
+
+    by = ("profile", "consumption_type", "direction", "market_day")
+    said = {"by_tariff": sorted(by_tariff)} if by_tariff else {}
+    return _take(home, sources, "fractions", seconds(recorded_at), read, by, **said)
 
 
 def take_parameters(

@@ -22,6 +22,9 @@ from kwartier.steps.couplings import Exchanges
 from kwartier.steps.register import OnDay
 
 
+_KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
+
+
 class Made(NamedTuple):
     """A result, and the files that it was made from: path in the home, SHA-256.
 
@@ -93,8 +96,8 @@ class Way:
         self.register = register_of(home, known_at)
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
-        fractions = [tables.STANDARD_FRACTIONS.empty(), *home.table_of("fractions", known_at)]
-        self._fractions = pa.concat_tables(fractions)
+        fractions = home.table_of("fractions", known_at)
+        self._fractions = pa.concat_tables([_KEPT_FRACTIONS.empty_table(), *fractions])
         self._days: dict[date, OnDay] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
         self._partials: dict[tuple[date, str], pipeline.Partial] = {}

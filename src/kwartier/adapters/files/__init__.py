@@ -6,6 +6,7 @@ The forms of the files stand in docs/doors.md.
 
 from kwartier.adapters.files.columns import FileRefused, Problem
 from kwartier.adapters.files.couplings import read_couplings
+from kwartier.adapters.files.fractions import read_fractions
 from kwartier.adapters.files.readings import (
     DAY_BATCH,
     DOOR_RULES,
@@ -25,6 +26,7 @@ __all__ = [
     "FileRefused",
     "Problem",
     "read_couplings",
+    "read_fractions",
     "read_readings",
     "read_register",
     "read_volumes",

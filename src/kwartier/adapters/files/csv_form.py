@@ -38,8 +38,8 @@ class _TooLarge(OSError):
     pass
 
 
-class Source(io.RawIOBase):
-    """The bytes of a CSV file, unpacked and counted; the header line is taken off."""
+class _Unpacked(io.RawIOBase):
+    """The bytes of a CSV file, unpacked and counted."""
 
     def __init__(self, path: Path, unpacked_bytes: int) -> None:
         name = path.name.lower()
@@ -48,23 +48,7 @@ class Source(io.RawIOBase):
         self._stream = file if codec is None else pa.CompressedInputStream(file, codec)
         self._left = unpacked_bytes
         self.hex_seen = False
-        self._ahead = b""
-        head = b""
-        while not re.search(rb"[\r\n]", head.lstrip(b"\r\n")) and len(head) <= LINE_BYTES:
-            more = self._take(LINE_BYTES)
-            if not more:
-                break
-            head += more
-        head = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-        line = re.split(rb"[\r\n]", head, maxsplit=1)[0]
-        self._ahead = head[len(line) :]
-        text = line.decode()
-        self.delimiter = ";" if text.count(";") > text.count(",") else ","
-        try:
-            cells = next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
-        except csv.Error as error:
-            raise ValueError("header") from error
-        self.header = [name.strip() for name in cells]
+        self._ahead = self._take(LINE_BYTES).removeprefix(b"\xef\xbb\xbf")
 
     def readable(self) -> bool:
         return True
@@ -77,6 +61,19 @@ class Source(io.RawIOBase):
             self.hex_seen = True
         return data
 
+    def line(self) -> bytes:
+        """Take off the next line that is not empty; no bytes at the end."""
+        head = self._ahead
+        while not re.search(rb"[\r\n]", head.lstrip(b"\r\n")) and len(head) <= LINE_BYTES:
+            more = self._take(LINE_BYTES)
+            if not more:
+                break
+            head += more
+        head = head.lstrip(b"\r\n")
+        line = re.split(rb"[\r\n]", head, maxsplit=1)[0]
+        self._ahead = head[len(line) :]
+        return line
+
     def _take(self, size: int) -> bytes:
         data = bytes(self._stream.read(size))
         self._left -= len(data)
@@ -85,9 +82,43 @@ class Source(io.RawIOBase):
         return data
 
 
-def _open_source(path: Path, troubles: Troubles, unpacked_bytes: int) -> Source | None:
+class Source(_Unpacked):
+    """The bytes of a CSV file from its first row on; the header line is taken off.
+
+    `above` is how many lines stand above the header.
+    """
+
+    def __init__(self, path: Path, unpacked_bytes: int, above: int = 0) -> None:
+        super().__init__(path, unpacked_bytes)
+        for _ in range(above):
+            self.line()
+        text = self.line().decode()
+        self.delimiter = delimiter_of(text)
+        try:
+            cells = next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
+        except csv.Error as error:
+            raise ValueError("header") from error
+        self.header = [name.strip() for name in cells]
+
+
+def delimiter_of(line: str) -> str:
+    """Tell what the cells of a line are separated by."""
+    return ";" if line.count(";") > line.count(",") else ","
+
+
+def first_lines(path: Path, count: int) -> list[str]:
+    """Give the first lines of a CSV file that are not empty; none when it cannot be read."""
     try:
-        source = Source(path, unpacked_bytes)
+        source = _Unpacked(path, 2 * LINE_BYTES * count)
+        lines = [source.line() for _ in range(count)]
+    except BROKEN:
+        return []
+    return [line.decode(errors="replace") for line in lines if line]
+
+
+def _open_source(path: Path, troubles: Troubles, unpacked_bytes: int, above: int) -> Source | None:
+    try:
+        source = Source(path, unpacked_bytes, above)
     except UnicodeDecodeError:
         troubles.add(path, None, None, "a header line in UTF-8", "other bytes")
     except _TooLarge:
@@ -102,9 +133,14 @@ def _open_source(path: Path, troubles: Troubles, unpacked_bytes: int) -> Source 
 
 
 def csv_batches(
-    path: Path, columns: Sequence[Column], troubles: Troubles, unpacked_bytes: int
+    path: Path,
+    columns: Sequence[Column],
+    troubles: Troubles,
+    unpacked_bytes: int,
+    above: int = 0,
 ) -> Iterator[Batch]:
-    source = _open_source(path, troubles, unpacked_bytes)
+    """Read a CSV file batch after batch; `above` is how many lines stand above its header."""
+    source = _open_source(path, troubles, unpacked_bytes, above)
     if source is None:
         return
     there = match(path, source.header, columns, troubles)
@@ -134,7 +170,7 @@ def csv_batches(
         unsure = source.hex_seen and not cleared
         if doubts.count or unsure:
             before = troubles.count
-            _diagnose(path, there, troubles, unpacked_bytes)
+            _diagnose(path, there, troubles, unpacked_bytes, above)
             cleared = True
             if troubles.count == before and doubts.count:
                 troubles.problems += doubts.problems
@@ -180,9 +216,11 @@ def lines_of(source: Source) -> Iterator[bytes]:
         yield rest
 
 
-def _diagnose(path: Path, there: Sequence[Column], troubles: Troubles, unpacked_bytes: int) -> None:
+def _diagnose(
+    path: Path, there: Sequence[Column], troubles: Troubles, unpacked_bytes: int, above: int
+) -> None:
     """Read a CSV file plainly, cell by cell, and name every row that is wrong."""
-    source = _open_source(path, troubles, unpacked_bytes)
+    source = _open_source(path, troubles, unpacked_bytes, above)
     if source is None:
         return
     row = 0

@@ -22,9 +22,15 @@ _FORMS = "a name that ends in .csv, .csv.gz, .csv.zst or .parquet"
 
 
 def batches(
-    path: Path, columns: Sequence[Column], troubles: Troubles, unpacked_bytes: int = UNPACKED_BYTES
+    path: Path,
+    columns: Sequence[Column],
+    troubles: Troubles,
+    unpacked_bytes: int = UNPACKED_BYTES,
+    above: int = 0,
 ) -> Iterator[Batch]:
     """Read a file of the given columns, batch after batch.
+
+    Of a CSV file `above` is how many lines, empty ones not counted, stand above its header.
 
     What is wrong goes to `troubles`, and no batch follows it. The end of a file can be wrong too:
     keep nothing of the batches before the last has come and `troubles` is empty.
@@ -37,7 +43,7 @@ def batches(
     elif form == PARQUET:
         yield from parquet_batches(path, columns, troubles, unpacked_bytes)
     else:
-        yield from csv_batches(path, columns, troubles, unpacked_bytes)
+        yield from csv_batches(path, columns, troubles, unpacked_bytes, above)
 
 
 def form_of(path: Path) -> str | None:
