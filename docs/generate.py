@@ -95,11 +95,12 @@ def parameters_page() -> str:
     parts: list[str | Sequence[str]] = [
         "The market's figures stand in `src/kwartier/parameters/market.yaml`. Each value holds "
         "from its date until a later one; the market day decides, not the day of the run.",
-        "A home may hold a `parameters.yaml` of its own. It names parameters of this page, each "
-        "with `values` by date; these are put beside the market's, and replace a market's value of "
-        "the same date. Anything else in it is refused. The value that held, and since when, "
-        "stands in the manifest of every run. The file has no second time axis: a run repeated as "
-        "known at an earlier moment takes the file as it is now.",
+        "A home may have parameters of its own: `kwartier parameters FILE` takes them in. The file "
+        "names parameters of this page, each with `values` by date; these are put beside the "
+        "market's, and replace a market's value of the same date. Anything else in it is refused. "
+        "A later file replaces the earlier one as a whole, from the moment that it is known: a run "
+        "as known before takes the file of then. The value that held, and since when, stands in "
+        "the manifest of every run.",
         "```yaml\nmin_points_for_shape:\n  values: {2026-07-01: 50}\n```",
     ]
     for name, entry in market.items():

@@ -29,6 +29,7 @@ from kwartier import (
     ingest_volumes,
     result,
     take_couplings,
+    take_fractions,
     take_parameters,
     take_register,
 )
@@ -154,6 +155,15 @@ def volumes(home: Home) -> None:
     ingest_volumes(home, [pa.Table.from_pylist(rows, schema)], recorded_at=FIRST + ONE_DAY)
 
 
+def fractions(home: Home) -> None:
+    """Take in a dimensioned profile of a day."""
+    rows = [
+        {"profile": "lamps", "period_start": moment, "fraction": 0.00002854}
+        for moment in moments(DAY)[:-1]
+    ]
+    take_fractions(home, [pa.Table.from_pylist(rows)], recorded_at=REGISTERED)
+
+
 def parameters(home: Home) -> None:
     """Take in parameters of the home's own."""
     path = home.root.parent / "own.yaml"
@@ -165,6 +175,7 @@ ACTS: dict[str, tuple[list[Callable[[Home], None]], Callable[[Home], None]]] = {
     "register": ([], register),
     "couplings": ([register], couplings),
     "volumes": ([register, couplings], volumes),
+    "fractions": ([register], fractions),
     "parameters": ([register], parameters),
     "ingest": ([register], first),
     "correct": ([register, first], second),

@@ -312,14 +312,14 @@ class Book(oracle.Book):
                 given = oracle.annual_given(row, direction)
                 cap = oracle.annual_cap(row, self.parameters)
                 if given is not None and cap is not None and sum(given) > cap:
-                    find(result, "annual_volume_absurd", point, direction, 1, n, sum(given), cap)
+                    find(result, "annual_volume_absurd", point, direction, 0, 0, sum(given), cap)
                 needed = direction == "E17" or (group == "PRF" and has_infeed(row))
                 if given is None and needed and group in ("PRF", "DIM"):
                     used = oracle.annual_wh(row, direction, self.parameters)
                     find(result, "no_annual_volume", point, direction, 1, n, used, 0)
         for points in losses.values():
             for point in sorted(points)[1:]:
-                find(result, "loss_point_twice", point, None, 1, n, len(points), 1)
+                find(result, "loss_point_twice", point, None, 0, 0, len(points), 1)
 
     def add_smart_meters(self, result: Area, day: date, area: str) -> None:
         """Take over what the smart meters of the area come to."""

@@ -27,6 +27,7 @@ from kwartier import (
     result,
     take_couplings,
     take_fractions,
+    take_parameters,
     take_register,
 )
 from kwartier.adapters.store import day_rows
@@ -87,8 +88,10 @@ def profile_file(fractions: dict, path: Path) -> Path:
 def kept_home(folder: Path, world: areas.World, order: random.Random) -> Home:
     home = Home(folder / "home", create=True)
     own = {name: {"values": {date(1900, 1, 1): world.parameters[name]}} for name in DRAWN}
-    (home.root / "parameters.yaml").write_text(yaml.safe_dump(own), "utf-8")
+    path = folder / "own.yaml"
+    path.write_text(yaml.safe_dump(own), "utf-8")
     first = min(row["recorded_at"] for row in world.register_rows)
+    take_parameters(home, path, recorded_at=first)
     take_register(home, [register_table(world.register_rows)], recorded_at=first)
     if world.couplings:
         rows = pa.Table.from_pylist(world.couplings, schema=COUPLINGS)
@@ -234,7 +237,12 @@ def compare(world: areas.World, folder: Path, rows: int, threads: int, seed: int
     states = {(run.market_day, run.grid_area): run for run in made}
     for day in world.days:
         names = ("findings", "allocation", "balance", "residual", "fractions", "coverage")
-        day_tables = {name: result(home, name, [day]).to_pylist() for name in names}
+        # Of a day of which every area was refused there is nothing but findings.
+        some = any(run.state != "refused" for (of, _), run in states.items() if of == day)
+        day_tables = {
+            name: result(home, name, [day]).to_pylist() if some or name == "findings" else []
+            for name in names
+        }
         for grid_area in sorted(book.areas(day)):
             expected = book.allocate_area(day, grid_area)
             what = f"{day} {grid_area}"

@@ -365,6 +365,67 @@ def test_a_damaged_home_is_told(tmp_path: Path) -> None:
     assert told.code == DONE
 
 
+def test_couplings_volumes_fractions_and_parameters_are_taken_in(
+    empty: Path, tmp_path: Path
+) -> None:
+    coupling = codes.with_check_digit(87168590000070001)
+    moments = [f"{moment:%Y-%m-%dT%H:%MZ}" for moment in market.moments(DAY)[:-1]]
+    written = {
+        "couplings.csv": f"coupling,grid_area,valid_from\n{coupling},{market.AREA},2026-01-01\n",
+        "volumes.csv": "accounting_point,direction,period_start,volume_wh\n"
+        + "".join(f"{n},E18,{m},{SECRET}\n" for n in (coupling, POINT) for m in moments),
+        "none.csv": "accounting_point,direction,period_start,volume_wh\n"
+        f"{POINT},E17,{moments[0]},1\n",
+        "lamps.csv": "profile,period_start,fraction\n"
+        + "".join(f"lamps,{moment},0.0001\n" for moment in moments),
+        "part.csv": "start_utc,E1B\n" + "".join(f"{moment},0.0001\n" for moment in moments),
+        "own.yaml": "outlier_factor: {values: {2026-01-01: 9}}\n",
+    }
+    for name, content in written.items():
+        (tmp_path / name).write_text(content, "utf-8")
+
+    def take(*words: str) -> Told:
+        return tell(*words, "--home", empty, "--recorded-at", RECORDED)
+
+    told = take("couplings", f"{tmp_path / 'couplings.csv'}")
+    assert (told.code, told.out) == (DONE, "1 rows in, 1 kept\n")
+    told = take("volumes", f"{tmp_path / 'volumes.csv'}")
+    assert told.code == DONE
+    assert told.out.splitlines() == [
+        "192 volumes in, 96 kept",
+        f"          96 not kept: not_by_volumes ({findings.RULES['not_by_volumes'].meaning})",
+        "market days 2026-01-14 to 2026-01-14",
+    ]
+    told = take("volumes", f"{tmp_path / 'none.csv'}")
+    assert told.code == DONE
+    assert "None of them was kept. Quarter volumes are taken of points of the groups" in told.err
+    told = take("fractions", f"{tmp_path / 'lamps.csv'}")
+    assert (told.code, told.out) == (DONE, "1 days of profiles in, 1 kept\n")
+    told = take("fractions", f"{tmp_path / 'part.csv'}", "--by-tariff", "E1B")
+    assert (told.code, told.out) == (DONE, "1 days of profiles in, 1 kept\n")
+    told = take("parameters", f"{tmp_path / 'own.yaml'}")
+    assert (told.code, told.out) == (DONE, "1 parameters in, 1 kept\n")
+    for command, name in (
+        ("couplings", "couplings.csv"),
+        ("volumes", "volumes.csv"),
+        ("fractions", "lamps.csv"),
+        ("parameters", "own.yaml"),
+    ):
+        told = take(command, f"{tmp_path / name}")
+        assert told.out.startswith(f"{name}: taken in before, skipped\n")
+    told = take("volumes", f"{tmp_path / 'couplings.csv'}")
+    assert told.code == REFUSED
+    assert "which 'kwartier couplings' takes in" in told.err
+    told = take("ingest", f"{tmp_path / 'volumes.csv'}")
+    assert told.code == REFUSED
+    assert "which 'kwartier volumes' takes in" in told.err
+    told = take("fractions", f"{tmp_path / 'volumes.csv'}")
+    assert told.code == REFUSED
+    assert str(SECRET) not in told.err
+    told = tell("volumes", tmp_path / "volumes.csv", "--home", tmp_path / "nowhere")
+    assert told.code == CANNOT
+
+
 def test_own_parameters_that_are_wrong_are_told(empty: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("no_such_parameter: 3\n", "utf-8")

@@ -24,8 +24,11 @@ from kwartier.adapters.files import (
     READING_BATCH,
     FileRefused,
     Problem,
+    read_couplings,
+    read_fractions,
     read_readings,
     read_register,
+    read_volumes,
 )
 
 POINT, OTHER = (codes.with_check_digit(87168590000000000 + n) for n in (1, 2))
@@ -657,12 +660,20 @@ def test_a_register_row_of_another_moment_is_another_row(write: Write) -> None:
 
 def test_the_examples_of_the_docs_are_read(write: Write) -> None:
     page = Path(__file__).resolve().parent.parent / "docs" / "doors.md"
-    first, second = re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
+    first, second, *_ = re.findall(r"```\n(.*?)```", page.read_text(), re.DOTALL)
     assert [DOOR_RULES[row["rule"]] for row in rows(write(first))] == ["", "", "no_value"]
     assert [row["annual_offtake_normal_wh"] for row in register(write(second))] == [1_850_500]
 
 
-@pytest.mark.parametrize("column", tables.REGISTER.names + tables.READINGS.names)
+@pytest.mark.parametrize(
+    "column",
+    [
+        *tables.REGISTER.names,
+        *tables.READINGS.names,
+        *tables.COUPLINGS.names,
+        *tables.VOLUMES.names,
+    ],
+)
 def test_every_column_is_documented(column: str) -> None:
     page = Path(__file__).resolve().parent.parent / "docs" / "doors.md"
     assert f"`{column}`" in page.read_text()
@@ -761,6 +772,40 @@ def test_any_bytes_of_packed_files_are_read_or_refused(
     path = tmp_path_factory.getbasetemp() / ("fuzz.csv.gz" if zipped else "fuzz.csv.zst")
     path.write_bytes(content)
     returns_or_refuses(lambda: len(rows(path)))
+
+
+ONE_QUARTER = "2026-01-14T00:00Z"
+OF_VOLUMES = (
+    "accounting_point,direction,period_start,volume_wh,origin\n"
+    + f"{POINT},E17,{ONE_QUARTER},5,MSR\n" * 3
+)
+OF_COUPLINGS = f"coupling,grid_area,valid_from\n{POINT},{AREA},2026-01-01\n"
+OF_FRACTIONS = (
+    f"start_utc,E1A,precision\n{ONE_QUARTER},3.992e-05,full\n",
+    "Profielen;2026\nvan;tot;1.00_E1A_AZI_A\n14-01-2026 00:00;14-01-2026 00:15;0,00003\n",
+    f"profile,period_start,fraction\nlamps,{ONE_QUARTER},0.00006512\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("small", "read"),
+    [
+        (OF_VOLUMES, lambda path: len(list(read_volumes([path])))),
+        (OF_COUPLINGS, lambda path: read_couplings([path], NOW).num_rows),
+        *((small, lambda path: read_fractions([path]).num_rows) for small in OF_FRACTIONS),
+    ],
+)
+@settings(max_examples=150)
+@given(data=st.data())
+def test_any_bytes_of_other_files_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory,
+    small: str,
+    read: Callable[[Path], int],
+    data: st.DataObject,
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.csv"
+    path.write_bytes(data.draw(mutations(small.encode())))
+    returns_or_refuses(lambda: read(path))
 
 
 # The real thing

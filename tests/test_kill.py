@@ -20,6 +20,7 @@ from tests.conftest import ROOT
         ("register", 10),
         ("couplings", 10),
         ("volumes", 25),
+        ("fractions", 10),
         ("parameters", 8),
         ("ingest", 40),
         ("correct", 40),

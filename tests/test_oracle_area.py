@@ -268,7 +268,7 @@ def test_two_points_of_one_loss_are_both_counted():
     result = book(rows, delivered).allocate_area(DAY, AREA)
     assert result.balance["NVL", "E17"] == [10] * N
     assert result.balance["NVB", "E17"] == [5] * N
-    assert found(result, "loss_point_twice") == {(max(LOSS, LARGE), None, 1, N, 2, 1)}
+    assert found(result, "loss_point_twice") == {(max(LOSS, LARGE), None, 0, 0, 2, 1)}
     assert result.residual[0][0] == -15
 
 
@@ -292,7 +292,7 @@ def test_an_annual_volume_is_given_capped_or_default(given, used):
     assert oracle.annual_tariffs(small, "E17", areas.default_parameters()) == used
     result = book([small], exchanged()).allocate_area(DAY, AREA)
     if sum(wh or 0 for wh in given) > CAP:
-        assert found(result, "annual_volume_absurd") == {(PROFILED, "E17", 1, N, sum(given), CAP)}
+        assert found(result, "annual_volume_absurd") == {(PROFILED, "E17", 0, 0, sum(given), CAP)}
         assert oracle.annual_tariffs(large, "E17", areas.default_parameters()) == given
     else:
         assert found(result, "annual_volume_absurd") == set()

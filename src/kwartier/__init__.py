@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ingest_volumes,
         result,
         take_couplings,
+        take_fractions,
         take_parameters,
         take_register,
     )

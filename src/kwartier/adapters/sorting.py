@@ -40,5 +40,5 @@ def ordered(
             if raised:
                 raise raised[0] from None
             # Its own text may show what is in the rows.
-            text = "no room to sort the readings, neither in memory nor here"
+            text = "no room to sort the rows, neither in memory nor here"
             raise OSError(errno.ENOSPC, text, str(scratch)) from None

@@ -73,8 +73,8 @@ def _tell_intake(
         print("nothing new: these readings were here already")
     elif intake.rows_in and not intake.rows_kept:
         rule = max(intake.found, key=lambda name: intake.found[name])
-        told = _what_to_do(rule, home, recorded_at, _COMMANDS.get(what, what))
-        text = f"None of them was kept. {told}"
+        hint = _what_to_do(rule, home, recorded_at, _COMMANDS.get(what, what))
+        text = f"None of them was kept. {hint}"
         print(text.rstrip(), file=sys.stderr)
 
 
@@ -159,6 +159,32 @@ def volumes(
             kwartier.Home(home), files, recorded_at=recorded_at, progress=show
         )
     _tell_intake(intake, as_json, "volumes", home, recorded_at)
+
+
+@app.command(epilog="Example: kwartier fractions profiles-2026.csv lamps.csv --home my-home")
+def fractions(
+    files: Files,
+    home: HomeOption = Path("kwartier-home"),
+    by_tariff: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A column that is of the annual volume of each tariff, where its year is not "
+            "whole in the file; may be given again.",
+            metavar="COLUMN",
+        ),
+    ] = None,
+    recorded_at: RecordedOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in fractions: standard profiles of the market, dimensioned profiles."""
+    with told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True)
+        intake = runs.take_fractions(
+            kept, files, by_tariff=by_tariff or (), recorded_at=recorded_at
+        )
+        _tell_intake(intake, as_json, "days of profiles", home, recorded_at)
 
 
 @app.command(epilog="Example: kwartier parameters own.yaml --home my-home")

@@ -90,6 +90,11 @@ LEGEND = {
 _SHOWN_PROBLEMS, _SHOWN_ROWS = 20, 4
 # A column by which a file that came in at the wrong door is known, and its own door.
 _DOORS = {
+    "coupling": "this looks like couplings, which 'kwartier couplings' takes in",
+    "volume_wh": "these look like quarter volumes, which 'kwartier volumes' takes in",
+    "volume_kwh": "these look like quarter volumes, which 'kwartier volumes' takes in",
+    "fraction": "these look like fractions, which 'kwartier fractions' takes in",
+    "start_utc": "these look like fractions, which 'kwartier fractions' takes in",
     "read_at": "these look like readings, which 'kwartier ingest' takes in",
     "valid_from": "this looks like a register of points, which 'kwartier register' takes in",
 }

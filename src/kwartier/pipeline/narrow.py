@@ -169,7 +169,9 @@ def _close(
             None,
             tables.BALANCE.empty(),
             tables.RESIDUAL.empty(),
-            findings.records("area_not_closed", open_area, limit=1),
+            findings.records(
+                "area_not_closed", open_area, first_period=1, last_period=day.periods, limit=1
+            ),
         )
     name, infeed = (day.day, day.points.grid_area), profiled.infeed.sum(axis=0)
     sums = balance.add_up(lines, losses, exchange.into, exchange.out)

@@ -34,11 +34,11 @@ def result(
         raise ValueError(f"expected one of {', '.join(schemas)}, not {name!r}")
     found: list[pa.Table] = []
     for day in days_of(days):
-        runs = _newest(home, day, grid_area)
+        runs = _newest(home, day, grid_area, refused_too=name == tables.FINDINGS.name)
         if not runs:
-            raise HomeError(f"no run of {day} yet; 'kwartier allocate --day {day}' first")
+            raise HomeError(_why_none(home, day, grid_area))
         found += [of_run(home, run, name) for run in runs]
-        if name == "findings":  # rows of points that lie in no known area
+        if name == tables.FINDINGS.name:  # rows of points that lie in no known area
             known_at = max(run.known_at for run in runs)
             found += [
                 table.filter(
@@ -49,16 +49,33 @@ def result(
     return pa.concat_tables([schemas[name].empty_table(), *found]).combine_chunks()
 
 
-def _newest(home: Home, day: date, grid_area: str | None) -> list[Run]:
-    """Give the complete run of each area that was created last."""
+def _newest(home: Home, day: date, grid_area: str | None, *, refused_too: bool) -> list[Run]:
+    """Give the complete run of each area that was created last.
+
+    refused_too : or the refused one, where that was created after it; its findings say why.
+    """
     ledger = ledger_of(home)
 
     def ask() -> list[Run]:
         made = ledger.runs(first=day, last=day, grid_area=grid_area)
-        newest = [ledger.latest(day, area) for area in sorted({run.grid_area for run in made})]
-        return [run for run in newest if run is not None]
+        newest = {run.grid_area: ledger.latest(day, run.grid_area) for run in made}
+        refused = {run.grid_area: run for run in made if run.state == _REFUSED}
+        for area, run in refused.items() if refused_too else ():
+            held = newest[area]
+            if held is None or held.number < run.number:
+                newest[area] = run
+        return [run for _, run in sorted(newest.items()) if run is not None]
 
     return steadily(ask)
+
+
+def _why_none(home: Home, day: date, grid_area: str | None) -> str:
+    ledger = ledger_of(home)
+    made = steadily(lambda: ledger.runs(first=day, last=day, grid_area=grid_area))
+    refused = [run for run in made if run.state == _REFUSED]
+    if refused:
+        return f"every run of {day} was refused: {refused[-1].reason}"
+    return f"no run of {day} yet; 'kwartier allocate --day {day}' first"
 
 
 def of_run(home: Home, run: Run, name: str) -> pa.Table:

@@ -21,7 +21,6 @@ from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
 from kwartier.steps.register import OnDay
 
-
 _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
 
 
