@@ -34,6 +34,9 @@ TRIAL, CORRECTION = "trial", "correction"
 LEASE = 900  # seconds after which a worker that shows no life may be replaced
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to reach the ledger
 
+# Parts of the home that every run reads as a whole.
+_ALWAYS_READ = ("register/", "couplings/", "fractions/", "parameters/", "doubts/")
+
 _T = TypeVar("_T")
 
 
@@ -179,7 +182,7 @@ class Runner:
             (file["path"], file["sha256"])
             for manifest in self._home.deliveries(run.known_at)
             for file in manifest["files"]
-            if file["path"].startswith(("register/", "couplings/", "fractions/", "doubts/"))
+            if file["path"].startswith(_ALWAYS_READ)
         ]
         parameters = {
             name: (since, str(getattr(held, name))) for name, since in held.holding_since.items()
