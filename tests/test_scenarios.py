@@ -41,6 +41,7 @@ import pytest
 
 from kwartier import (
     Home,
+    HomeError,
     allocate,
     correct,
     ingest,
@@ -304,6 +305,8 @@ def hold(home: Home, then: Path, runs: list[Run]) -> None:
             if (str(run.market_day), run.grid_area) == (row["market_day"], row["grid_area"])
         )
         assert str(run.reason).startswith(row["reason"])
+        with pytest.raises(HomeError, match="is refused and has no allocation"):
+            of_run(home, run, "allocation")
 
 
 def days_of(then: Path) -> list[date]:
