@@ -64,7 +64,14 @@ RULES = _rules(
         "readings",
         "readings the day has",
     ),
-    Rule("unknown_point", ERROR, "the point is not in the register, nor among the couplings", "row not kept", "rows", "0"),
+    Rule(
+        "unknown_point",
+        ERROR,
+        "the point is not in the register, nor among the couplings",
+        "row not kept",
+        "rows",
+        "0",
+    ),
     Rule(
         "not_eligible",
         INFO,

@@ -28,6 +28,8 @@ from kwartier.apps.options import (
     told,
 )
 
+_DONE = ("complete", "unchanged")
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -130,23 +132,25 @@ def _next(home: kwartier.Home, at: datetime | None) -> str:
 
     following = runs.next_due_of(home, runs.seconds(at))
     if following is None:
-        return "Nothing is due; no readings and no volumes were taken in yet."
+        return "Nothing is due: no quarter volumes were taken in yet, so no area can be closed."
     when = run_screen.moment(following.due_at)
     return f"Nothing is due. Next: {following.kind} of {following.market_day}, at {when}."
 
 
 def tell(made: list[Run], as_json: bool) -> None:
-    """Tell what became of runs; leave with an error where an area was refused."""
+    """Tell what became of runs; leave with an error where an area was refused, or a run failed."""
     from kwartier.apps import run_screen
 
+    ended = [run for run in made if run.state not in _DONE]
     if as_json:
         print(json.dumps([run_screen.plain(run, None) for run in made]))
-    for run in made:
-        if run.state == "refused":
-            print(run_screen.told(run), file=sys.stderr)
-        elif not as_json:
-            print(run_screen.told(run))
-    if any(run.state == "refused" for run in made):
+    else:
+        for run in made:
+            if run.state in _DONE:
+                print(run_screen.told(run))
+    for line in run_screen.told_alike(ended):
+        print(line, file=sys.stderr)
+    if ended:
         raise typer.Exit(CANNOT)
 
 

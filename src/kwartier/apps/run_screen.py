@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,18 @@ def told(run: Run) -> str:
     return f"{text}: {run.reason}" if run.reason else text
 
 
+def told_alike(made: Sequence[Run]) -> Iterator[str]:
+    """Tell of runs that ended without an allocation; those of an area with one reason together."""
+    alike: dict[tuple[str, str, str, str | None], list[Run]] = {}
+    for run in made:
+        alike.setdefault((run.grid_area, run.kind, run.state, run.reason), []).append(run)
+    for same in alike.values():
+        yield told(same[0])
+        if len(same) > 1:
+            days = sorted(run.market_day for run in same)
+            yield f"  the same of {len(same) - 1:,} more days, until {days[-1]}"
+
+
 def plain(run: Run, changes: pa.Table | None) -> dict[str, Any]:
     """Give a run for programs, with what it changed."""
     row: dict[str, Any] = {**vars(run), "market_day": run.market_day.isoformat()}
@@ -66,13 +78,12 @@ def show_runs(made: Sequence[tuple[Run, pa.Table | None]]) -> None:
             *(str(run.market_day), run.grid_area, run.kind, run.state, run.run[:SHORT]),
             moment(run.known_at),
             f"{run.publication}" if run.publication is not None else "",
-            f"{run.blocks_computed:,} of {run.blocks:,}" if run.state == "complete" else "",
             *_changed(changes),
         ]
         for run, changes in made
     ]
     heads = ["market day", "grid area", "kind", "state", "run", "as known at"]
-    heads += ["published", "blocks computed", "parties changed", "kWh", "quarters", "withdrawn"]
+    heads += ["published", "parties changed", "kWh", "quarters", "withdrawn"]
     screen.draw("runs", heads, rows, 6)
     for run, _ in made:
         if run.reason:
@@ -89,6 +100,9 @@ def show_run(
     """Show one run: what happened to it, what it was made of, and what it changed per party."""
     print(told(run))
     print(f"as known at {moment(run.known_at)}, kwartier {run.version or '–'}")
+    if run.blocks is not None:
+        kept = run.blocks - (run.blocks_computed or 0)
+        print(f"{run.blocks:,} blocks of readings, {kept:,} of them kept from an earlier run")
     rows = [[moment(one.at), one.event, one.note or ""] for one in events]
     screen.draw("events", ["at", "event", "note"], rows, 3)
     if inputs:

@@ -14,6 +14,7 @@ import numpy as np
 
 from kwartier import parameters, periods
 from kwartier.adapters.ledger import Question, Run
+from kwartier.adapters.ledger.states import ANSWERED, REFUSED
 from kwartier.adapters.store import Home, HomeError
 from kwartier.runs import calendar
 from kwartier.runs.moments import Progress, days_of, ledger_of, parameters_of, seconds, silent
@@ -52,7 +53,7 @@ def allocate(
     ------
     HomeError : no register, no such area, or no readings of a day.
     """
-    return _run(home, days, TRIAL, grid_area, seconds(known_at), threads, afresh, progress)
+    return _run(home, days, TRIAL, grid_area, known_at, threads, afresh, progress)
 
 
 def correct(
@@ -68,7 +69,7 @@ def correct(
 
     Parameters and errors as those of allocate().
     """
-    return _run(home, days, CORRECTION, grid_area, seconds(None), threads, afresh, progress)
+    return _run(home, days, CORRECTION, grid_area, None, threads, afresh, progress)
 
 
 def run_due(
@@ -83,7 +84,9 @@ def run_due(
     """Make the runs that the calendar says are due, each once.
 
     Of each market day the newest due kind is run; older ones that never were are marked missed.
-    A run that was refused is tried again while it is the newest.
+    A run that failed is tried again while it is the newest; one that was refused, when something
+    was taken in since. An area that cannot be
+    closed, or of which the home lacks a file, does not keep the others waiting.
 
     Parameters
     ----------
@@ -91,29 +94,35 @@ def run_due(
 
     Returns
     -------
-    runs : that were made now.
+    runs : that were made now: complete, refused or failed, with the reason.
     """
     moment = seconds(at)
     with _running(home, threads, afresh, progress) as running:
         way = running.way(moment)
-        asked = [
-            (Question(one.market_day, area, one.kind, moment), one.passed_over)
-            for one in due_of(home, moment)
-            for area in _wanted(way, grid_area)
-            if way.has(one.market_day, area)
-        ]
+        areas = _wanted(way, grid_area)
+        asked = due_of(home, moment)
+        answered = running.answered(asked, way.known())
         made = []
-        for question, passed_over in asked:
-            run = running.claim(question)
-            if run is not None:
-                for kind in passed_over:
-                    running.miss(replace(question, kind=kind))
-                made.append(running.make(run))
+        for one in asked:
+            for area in areas:
+                question = Question(one.market_day, area, one.kind, moment)
+                # Whether an area has points is not asked of a hundred days that were made.
+                if (one.market_day, area, one.kind) in answered:
+                    continue
+                if not way.has(one.market_day, area):
+                    continue
+                run = running.claim(question)
+                if run is not None:
+                    for kind in one.passed_over:
+                        running.miss(replace(question, kind=kind))
+                    made.append(running.make_or_fail(run))
     return made
 
 
 def due_of(home: Home, moment: int) -> list[calendar.Due]:
-    """List the newest run that is due of each market day since the first that a home has data of.
+    """List the newest run that is due of each market day.
+
+    Days count from the first that a home has quarter volumes of: before it no area could close.
 
     moment : [s UTC], that is asked about.
     """
@@ -122,14 +131,14 @@ def due_of(home: Home, moment: int) -> list[calendar.Due]:
 
 
 def next_due_of(home: Home, moment: int) -> calendar.Due | None:
-    """Give the run that becomes due next; None where a home has no data yet."""
+    """Give the run that becomes due next; None where a home has no quarter volumes yet."""
     days, calendar_of = _days_and_calendar(home, moment)
     return calendar.next_due(days, moment, calendar_of, parameters.holidays())
 
 
 def _days_and_calendar(home: Home, moment: int) -> tuple[list[date], calendar.CalendarOf]:
     today = periods.day_of_number(periods.locate(np.array([moment], np.int64))[0][0])
-    first = min(home.days_with_data(), default=None)
+    first = min(home.days_with_volumes(), default=None)
     if first is None:
         return [], lambda day: ()
     first = max(first, today - timedelta(days=_LONGEST_AGO))
@@ -143,12 +152,12 @@ def _run(
     days: Sequence[date],
     kind: str,
     grid_area: str | None,
-    moment: int,
+    known_at: datetime | None,
     threads: int | None,
     afresh: bool,
     progress: Progress,
 ) -> list[Run]:
-    days = sorted(set(days_of(days)))
+    days, moment = sorted(set(days_of(days))), seconds(known_at)
     with _running(home, threads, afresh, progress) as running:
         way = running.way(moment)
         asked = [
@@ -166,7 +175,8 @@ def _run(
         running.expect(sum(blocks.values()))
         made = []
         for day, area in asked:
-            run = running.claim(Question(day, area, kind, moment))
+            question = Question(day, area, kind, moment)
+            run = running.claim(running.taken_up(question, exactly=known_at is not None))
             if run is None:
                 raise HomeError(f"another kwartier is making this run of {day}; wait for it")
             made.append(running.make(run))
@@ -222,9 +232,59 @@ class _Running:
         """Claim a run."""
         return self._runner.claim(question)
 
+    def answered(self, asked: Sequence[calendar.Due], known: str) -> set[tuple[date, str, str]]:
+        """List the market day, area and kind of the runs that need not be made again.
+
+        known : names all that is known now.
+        """
+        if not asked:
+            return set()
+        first, last = asked[0].market_day, asked[-1].market_day
+        ended = (*ANSWERED, REFUSED)
+        made = steadily(lambda: self._ledger.runs(first=first, last=last, states=ended))
+        return {
+            (run.market_day, run.grid_area, run.kind)
+            for run in made
+            if run.state != REFUSED or run.digest == known
+        }
+
+    def taken_up(self, question: Question, *, exactly: bool) -> Question:
+        """Give the question of a run that a killed process left, where it asked the same.
+
+        Another run of that kind that was left is given up; so none stays for ever.
+
+        Parameters
+        ----------
+        exactly : whether the moment of the question was asked for, and no other will do.
+        """
+        day, area = question.market_day, question.grid_area
+        for run in self._runner.left_behind(day, area, question.kind):
+            if run.known_at == question.known_at:
+                continue
+            if exactly or not self._knew_the_same(run.known_at, question.known_at):
+                self._runner.give_up(run, "its worker was gone, and another moment was asked")
+            else:
+                question = replace(question, known_at=run.known_at)
+        return question
+
+    def _knew_the_same(self, earlier: int, later: int) -> bool:
+        return (
+            self._home.deliveries(earlier) == self._home.deliveries(later)
+            and self.way(earlier).until() == self.way(later).until()
+        )
+
     def miss(self, question: Question) -> None:
-        """Mark a run that was passed over, where it never was."""
+        """Mark a run that was passed over, where it never was; one that was left is given up."""
         steadily(lambda: self._ledger.miss(question, now=seconds(None)))
+        for run in self._runner.left_behind(question.market_day, question.grid_area, question.kind):
+            self._runner.give_up(run, "its worker was gone, and a later run of the day is due")
+
+    def make_or_fail(self, run: Run) -> Run:
+        """Make a claimed run; where the home fails it is given as failed, with the reason."""
+        try:
+            return self.make(run)
+        except HomeError:
+            return steadily(lambda: self._ledger.get(run.run))
 
     def make(self, run: Run) -> Run:
         """Make a claimed run; one that is unchanged gives the earlier run that it is."""

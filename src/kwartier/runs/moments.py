@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import pyarrow as pa
 
 from kwartier import parameters
-from kwartier.adapters.ledger import Ledger
+from kwartier.adapters.ledger import Ledger, LedgerError, Unreachable
 from kwartier.adapters.store import Home, HomeError
 from kwartier.parameters import Parameters
 from kwartier.steps.register import Register
@@ -76,24 +76,54 @@ def ledger_of(home: Home) -> Ledger:
 
     Raises
     ------
-    HomeError : the home's ledger is in a database, and it is not named.
+    HomeError : the home's ledger is in a database, and it is not named; or it is lost.
     LedgerError : the ledger cannot be opened.
     """
     if home not in _LEDGERS:
-        url = os.environ.get(_ELSEWHERE)
-        name, elsewhere = home.ledger_name(uuid4().hex, elsewhere=url is not None)
-        if elsewhere and url is None:
-            raise HomeError(
-                f"the runs of {home.root} are in a database; give its URL in the environment "
-                f"variable {_ELSEWHERE}"
-            )
-        if url is not None and not elsewhere:
-            raise HomeError(
-                f"the runs of {home.root} are in its own ledger.sqlite; unset the environment "
-                f"variable {_ELSEWHERE}"
-            )
-        _LEDGERS[home] = Ledger(url or f"sqlite:///{home.root.resolve() / 'ledger.sqlite'}", name)
+        with home.settling():
+            _LEDGERS[home] = _open(home)
     return _LEDGERS[home]
+
+
+def _open(home: Home) -> Ledger:
+    url = os.environ.get(_ELSEWHERE)
+    name, elsewhere = home.ledger_name(uuid4().hex, elsewhere=url is not None)
+    if elsewhere and url is None:
+        raise HomeError(
+            f"the runs of {home.root} are in a database; give its URL in the environment "
+            f"variable {_ELSEWHERE}"
+        )
+    if url is not None and not elsewhere:
+        raise HomeError(
+            f"the runs of {home.root} are in its own ledger.sqlite; unset the environment "
+            f"variable {_ELSEWHERE}"
+        )
+    made = home.a_run()
+    file = home.root.resolve() / "ledger.sqlite"
+    if url is None and not file.exists():
+        if made is not None:
+            raise HomeError(f"{file} is missing, and the home needs it; put it back")
+        for left in file.parent.glob(f"{file.name}-*.unfinished"):  # of a process that was killed
+            left.unlink()
+    ledger = Ledger(url or f"sqlite:///{file}", name)
+    if made is not None and not _knows(ledger, made):
+        # An empty ledger would publish everything again.
+        place = f"the database of {_ELSEWHERE}" if elsewhere else file
+        raise HomeError(
+            f"{home.root} holds the tables of run {made}, which {place} does not know; "
+            "put back the ledger that it is of"
+        )
+    return ledger
+
+
+def _knows(ledger: Ledger, run: str) -> bool:
+    try:
+        ledger.get(run)
+    except Unreachable:
+        raise
+    except LedgerError:
+        return False
+    return True
 
 
 def register_of(home: Home, known_at: int) -> Register:

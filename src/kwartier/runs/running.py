@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -71,12 +72,33 @@ class Runner:
             )
         )
 
+    def left_behind(self, day: date, grid_area: str, kind: str) -> list[Run]:
+        """List the runs of a kind whose worker is gone, or shows no life."""
+        now = seconds(None)
+        running = steadily(
+            lambda: self._ledger.runs(first=day, last=day, grid_area=grid_area, states=("running",))
+        )
+        return [
+            run
+            for run in running
+            if run.kind == kind
+            and (now >= (run.lease_until or 0) or self._home.gone(str(run.worker)))
+        ]
+
+    def give_up(self, run: Run, reason: str) -> None:
+        """End a run that was left behind and of which nobody asks any more."""
+        held = self.claim(Question(run.market_day, run.grid_area, run.kind, run.known_at))
+        if held is not None:
+            self._fail(held, reason)
+
     def alive(self, run: Run) -> None:
         """Show that a run is still being made."""
-        now = seconds(None)
-        if now - self._seen_alive > LEASE // 3:
-            self._seen_alive = now
-            steadily(lambda: self._ledger.renew(run, worker=self._worker, now=now, lease=LEASE))
+        if seconds(None) - self._seen_alive > LEASE // 3:
+            self._renew(run)
+
+    def _renew(self, run: Run) -> None:
+        now = self._seen_alive = seconds(None)
+        steadily(lambda: self._ledger.renew(run, worker=self._worker, now=now, lease=LEASE))
 
     def make(self, run: Run, way: Way) -> Run:
         """Make a claimed run; it ends complete, unchanged, refused or failed.
@@ -92,8 +114,13 @@ class Runner:
             raise
         except Exception as error:
             reason = str(error) if isinstance(error, HomeError) else type(error).__name__
-            self._end(self._ledger.fail, run, reason)
+            self._fail(run, reason)
             raise
+
+    def _fail(self, run: Run, reason: str) -> Run:
+        failed = self._end(self._ledger.fail, run, reason)
+        self._home.forget_run(run.market_day, run.grid_area, run.run)
+        return failed
 
     def _end(self, act: Callable[..., Run], run: Run, *arguments: Any, **options: Any) -> Run:
         now = seconds(None)
@@ -112,7 +139,8 @@ class Runner:
                 refused = "no readings of the area were taken in of that day"
         if refused:
             files = self._write(run, {"findings": tables["findings"]})
-            return self._end(self._ledger.refuse, run, refused, tables=files)
+            known = way.known()
+            return self._end(self._ledger.refuse, run, refused, digest=known, tables=files)
 
         if not publish:
             return self._try(run, way, made, tables)
@@ -120,7 +148,7 @@ class Runner:
             before = steadily(lambda: self._ledger.latest(day, area, published=True))
             if before is not None and before.number > run.number:
                 reason = f"run {before.run}, created later, was published before it"
-                return self._end(self._ledger.fail, run, reason)
+                return self._fail(run, reason)
             try:
                 return self._publish(run, way, made, tables, before)
             except Overtaken:  # then it is held against the run that was quicker
@@ -173,6 +201,8 @@ class Runner:
         return pa.concat_tables(made).combine_chunks()
 
     def _write(self, run: Run, tables: Mapping[str, pa.Table]) -> list[tuple[str, str, int, str]]:
+        # A worker that lost its run may not write over what the other one made.
+        self._renew(run)
         return self._home.write_run(run.market_day, run.grid_area, run.run, self._worker, tables)
 
     def _content(self, run: Run, way: Way, made: Made, before: Run | None) -> dict[str, Any]:
@@ -184,6 +214,9 @@ class Runner:
             for file in manifest["files"]
             if file["path"].startswith(_ALWAYS_READ)
         ]
+        # Days around this one were taken with the parameters that hold there.
+        own = self._home.newest("parameters", run.known_at)
+        inputs += [(file["path"], file["sha256"]) for file in own["files"]] if own else []
         parameters = {
             name: (since, str(getattr(held, name))) for name, since in held.holding_since.items()
         }
@@ -195,6 +228,7 @@ class Runner:
             # A file of the register may hold rows that were not known yet.
             "known_until": way.until(),
             "parameters": parameters,
+            "reaches_back": made.reaches_back,
             "version": kwartier.__version__,
             "previous": previous,
         }

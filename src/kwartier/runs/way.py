@@ -16,7 +16,7 @@ from kwartier.adapters import store
 from kwartier.adapters.store import Home
 from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s
 from kwartier.engines import embedded
-from kwartier.runs.moments import parameters_of, register_of
+from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
 from kwartier.steps.register import OnDay
@@ -27,13 +27,15 @@ _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at"
 class Made(NamedTuple):
     """A result, and the files that it was made from: path in the home, SHA-256.
 
-    `blocks` counts the blocks of readings that were needed, `computed` those not kept from before.
+    `blocks` counts the blocks of readings that were needed, `computed` those not kept from before;
+    `reaches_back` tells what was found where it was asked whether older readings are kept.
     """
 
     result: pipeline.Result
     inputs: list[tuple[str, str]]
     blocks: int
     computed: int
+    reaches_back: bool | None
 
 
 class Kept:
@@ -43,7 +45,7 @@ class Kept:
 
     Attributes
     ----------
-    names : of the blocks that were asked for; computed : how many of them were not kept.
+    names : of the blocks that were asked for.
     """
 
     def __init__(self, home: Home, day: pipeline.Day, afresh: bool) -> None:
@@ -51,7 +53,12 @@ class Kept:
         self._day, self._afresh = day, afresh
         self._like = pipeline.like(day.periods)
         self.names: dict[store.Block, str] = {}
-        self.computed = 0
+        self._put: set[store.Block] = set()
+
+    @property
+    def computed(self) -> int:
+        """Count the blocks that were not kept."""
+        return len(self._put)
 
     def get(self, block: store.Block) -> pipeline.Partial | None:
         """Give what a block adds up to; None where it must be computed."""
@@ -66,7 +73,7 @@ class Kept:
 
     def put(self, block: store.Block, partial: pipeline.Partial) -> None:
         """Keep what a block adds up to."""
-        self.computed += 1
+        self._put.add(block)  # not a count: several threads come here at once
         store.kept.write(self._folder / self.names[block], pipeline.pack(self._day, partial))
 
     def sweep(self) -> None:
@@ -102,11 +109,17 @@ class Way:
         self._partials: dict[tuple[date, str], pipeline.Partial] = {}
         self._delivered: dict[date, tuple[Delivered, list[tuple[str, str]]]] = {}
         self._read: set[store.Layer] = set()
+        self._reaches_back: bool | None = None
         self._counts: dict[tuple[date, str], tuple[int, int]] = {}
 
     def until(self) -> list[int]:
         """Give the moments at which the last of the rows with two time axes became known."""
         return [self.register.until, self._exchanges.until]
+
+    def known(self) -> str:
+        """Name all that is known: the same, and a run that was refused would be refused again."""
+        deliveries = [manifest["id"] for manifest in self._home.deliveries(self._known_at)]
+        return identity([deliveries, self.until(), kwartier.__version__])
 
     def areas(self) -> list[str]:
         """List the grid areas that the register names."""
@@ -200,6 +213,7 @@ class Way:
     def take(self, day: date, grid_area: str) -> Made:
         """Take the whole way for an area and day."""
         self._read = set()
+        self._reaches_back = None
         partial = self._visit(day, grid_area)
         delivered, files = self._volumes(day)
         area = pipeline.Area(
@@ -226,7 +240,7 @@ class Way:
             for layer in self._read
         }
         inputs = sorted(layers | set(files if needed else ()))
-        return Made(result, inputs, *self._counts[day, grid_area])
+        return Made(result, inputs, *self._counts[day, grid_area], self._reaches_back)
 
     def _around(
         self, day: date, grid_area: str, shapes_on: Callable[[date], profiles.Shapes]
@@ -249,12 +263,11 @@ class Way:
             ]
             return np.concatenate([np.empty(0, np.int64), *made])
 
+        def reaches_back(away: int) -> bool:
+            since = day - timedelta(days=away)
+            self._reaches_back = self._home.reads_since(since, grid_area, self._known_at)
+            return self._reaches_back
+
         return pipeline.Around(
-            ends,
-            read,
-            lambda other: self._day(other, grid_area),
-            shapes_on,
-            lambda away: self._home.reads_since(
-                day - timedelta(days=away), grid_area, self._known_at
-            ),
+            ends, read, lambda other: self._day(other, grid_area), shapes_on, reaches_back
         )

@@ -12,6 +12,8 @@
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
     kept/market_day=D/grid_area=A/NAME                       what blocks added up to; may be lost
     workers/WORKER                                           locked while a worker lives
+    ledger.json                                              how its ledger and it know each other
+    ledger.sqlite                                            the ledger, where it is not elsewhere
 
 Every file is written under another name, synced and renamed; a delivery exists from the moment its
 manifest is renamed into place, and a run from the moment the ledger says that it is complete. What
@@ -27,7 +29,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -293,10 +295,33 @@ class Home:
             for name, entry in zip(tables, entries, strict=True)
         ]
 
+    def forget_run(self, day: date, grid_area: str, run: str) -> None:
+        """Take away the tables of a run that did not come to be complete."""
+        folder = self.run_folder(day, grid_area, run)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def a_run(self) -> str | None:
+        """Give the id of a run of which tables are there; None where there are none."""
+        for path in (self.root / "results").glob("market_day=*/grid_area=*/run=*"):
+            if UNFINISHED not in path.name:
+                return path.name.removeprefix("run=")
+        return None
+
     # -- who works here
 
+    @contextmanager
+    def settling(self) -> Iterator[None]:
+        """Be the only one who settles where the ledger of the home is; others wait."""
+        handle = os.open(self.root, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
     def ledger_name(self, new: str, *, elsewhere: bool) -> tuple[str, bool]:
-        """Give the name by which a home and its ledger know each other.
+        """Give the name by which a home and its ledger know each other, while settling.
 
         Parameters
         ----------
@@ -309,11 +334,7 @@ class Home:
         """
         path = self.root / "ledger.json"
         if not path.exists():
-            own = path.with_name(f"ledger-{new}.json")
-            write_json(own, {"name": new, "elsewhere": elsewhere})
-            with suppress(FileExistsError):  # another process was first
-                os.link(own, path)
-            own.unlink()
+            write_json(path, {"name": new, "elsewhere": elsewhere})
         content = read_json(path)
         return str(content["name"]), bool(content["elsewhere"])
 
@@ -322,30 +343,28 @@ class Home:
         """Show to others that a worker lives, until it ends, however it ends."""
         path = self.root / "workers" / worker
         path.parent.mkdir(exist_ok=True)
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
+        for other in sorted(path.parent.iterdir()):
+            _gone(other, take_away=True)
+        while True:
+            with path.open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not path.exists():  # swept away before it was locked
+                    continue
+                try:
+                    yield
+                finally:
+                    path.unlink(missing_ok=True)
+                return
 
     def gone(self, worker: str) -> bool:
         """Tell whether a worker is gone: nobody holds its lock."""
-        try:
-            with (self.root / "workers" / worker).open("r") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return True
-        except BlockingIOError:
-            return False
-        return True
+        return _gone(self.root / "workers" / worker, take_away=False)
 
-    def days_with_data(self) -> list[date]:
-        """List the market days of which readings or quarter volumes were taken in."""
+    def days_with_volumes(self) -> list[date]:
+        """List the market days of which quarter volumes were taken in."""
         self.deliveries()
-        places = [place.split("/") for place in self._files]
-        days = {p[1].split("=")[1] for p in places if p[0] in ("readings", "volumes")}
-        return sorted(date.fromisoformat(day) for day in days)
+        places = [place.split("/") for place in self._files if place.startswith("volumes/")]
+        return sorted(date.fromisoformat(place[1].split("=")[1]) for place in places)
 
     def days(self) -> dict[str, list[str]]:
         """List the grid areas with readings of each market day, ISO."""
@@ -357,3 +376,18 @@ class Home:
                     day, area = (part.split("=")[1] for part in parts[1:3])
                     found.setdefault(day, set()).add(area)
         return {day: sorted(found[day]) for day in sorted(found)}
+
+
+def _gone(path: Path, *, take_away: bool) -> bool:
+    """Tell whether nobody holds the lock of a worker; then its file can be taken away."""
+    try:
+        with path.open("r") as file:
+            # Shared, so that two who ask do not take each other for the worker.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if take_away:
+                path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return True
+    except BlockingIOError:
+        return False
+    return True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
+from threading import get_native_id
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,11 @@ def write(path: Path, arrays: Arrays) -> None:
     with pa.ipc.new_file(sink, batch.schema, options=_OPTIONS) as writer:
         writer.write_batch(batch)
     content = sink.getvalue().to_pybytes()
-    unfinished = path.with_name(f"{path.name}-{os.getpid()}")
+    unfinished = path.with_name(f"{path.name}-{os.getpid()}-{get_native_id()}")
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished.write_bytes(blake2b(content, digest_size=_DIGEST).digest() + content)
-    os.replace(unfinished, path)
+    with suppress(FileNotFoundError):  # another run of the day swept it away
+        os.replace(unfinished, path)
 
 
 def read(path: Path, like: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]) -> Arrays | None:
