@@ -260,6 +260,14 @@ def closes(allocation: list[dict[str, Any]], balance: list[dict[str, Any]]) -> N
     assert not any(open_wh.values())
 
 
+def of_no_area(home: Home, runs: list[Run]) -> list[dict[str, Any]]:
+    """Give what was found, when data were taken in, of points that lie in no area on the day."""
+    days = {run.market_day for run in runs}
+    doubts = home.table_of("doubts", max(run.known_at for run in runs))
+    rows = [row for table in doubts for row in table.to_pylist()]
+    return [row for row in rows if row["grid_area"] is None and row["market_day"] in days]
+
+
 def hold(home: Home, then: Path, runs: list[Run]) -> None:
     """Hold what runs made against what is expected."""
     complete = [run for run in runs if run.state == "complete"]
@@ -270,7 +278,7 @@ def hold(home: Home, then: Path, runs: list[Run]) -> None:
         return [row for run in of for row in of_run(home, run, name).to_pylist()]
 
     allocation, balance = table("allocation", complete), table("balance", complete)
-    findings = texts(table("findings", runs))
+    findings = texts([*table("findings", runs), *of_no_area(home, runs)])
     closes(allocation, balance)
     given = {path.stem: read(path) for path in then.glob("*.csv")}
     said = given.get("findings")
