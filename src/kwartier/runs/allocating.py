@@ -102,6 +102,7 @@ def run_due(
         areas = _wanted(way, grid_area)
         asked = due_of(home, moment)
         answered = running.answered(asked, way.known())
+        published = running.published([one.market_day for one in asked])
         made = []
         for one in asked:
             for area in areas:
@@ -109,7 +110,8 @@ def run_due(
                 # Whether an area has points is not asked of a hundred days that were made.
                 if (one.market_day, area, one.kind) in answered:
                     continue
-                if not way.has(one.market_day, area):
+                # Of an area that has none any more, what was published must be withdrawn.
+                if (one.market_day, area) not in published and not way.has(one.market_day, area):
                     continue
                 run = running.claim(question)
                 if run is not None:
@@ -160,8 +162,12 @@ def _run(
     days, moment = sorted(set(days_of(days))), seconds(known_at)
     with _running(home, threads, afresh, progress) as running:
         way = running.way(moment)
+        published = running.published(days) if kind != TRIAL else set()
         asked = [
-            (day, area) for day in days for area in _wanted(way, grid_area) if way.has(day, area)
+            (day, area)
+            for day in days
+            for area in _wanted(way, grid_area)
+            if (day, area) in published or way.has(day, area)
         ]
         blocks = {one: way.blocks(*one) for one in asked}
         empty = [
@@ -247,6 +253,13 @@ class _Running:
             for run in made
             if run.state != REFUSED or run.digest == known
         }
+
+    def published(self, days: Sequence[date]) -> set[tuple[date, str]]:
+        """List the market days and areas, of days in order, of which a run was published."""
+        if not days:
+            return set()
+        made = steadily(lambda: self._ledger.runs(first=days[0], last=days[-1]))
+        return {(run.market_day, run.grid_area) for run in made if run.publication is not None}
 
     def taken_up(self, question: Question, *, exactly: bool) -> Question:
         """Give the question of a run that a killed process left, where it asked the same.

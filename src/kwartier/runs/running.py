@@ -36,7 +36,7 @@ LEASE = 900  # seconds after which a worker that shows no life may be replaced
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to reach the ledger
 
 # Parts of the home that every run reads as a whole.
-_ALWAYS_READ = ("register/", "couplings/", "fractions/", "parameters/", "doubts/")
+_ALWAYS_READ = ("register/", "couplings/", "fractions/", "doubts/")
 
 _T = TypeVar("_T")
 
