@@ -84,8 +84,8 @@ def rules_page() -> str:
         "Rules",
         "What was doubtful becomes a row of the [findings table](tables.md#findings), and the run "
         "goes on; only what is missing to close an area stops the run of that area. Declared in "
-        "`kwartier.findings`. `observed` and `limit` say what stands in those columns. Numbers that "
-        "a rule is held against are [parameters](parameters.md).",
+        "`kwartier.findings`. `observed` and `limit` say what stands in those columns. Numbers "
+        "that a rule is held against are [parameters](parameters.md).",
         _grid(heads, rows),
     )
 
