@@ -107,17 +107,13 @@ def readings_of(readings: pa.Table, point: str) -> dict[int, int]:
     }
 
 
-def late(point: str, shown: dict[int, int], positions: range) -> pa.Table:
-    """Make the delivery of readings that came late."""
-    moments = [periods.day_start(DAY) + at * periods.SECONDS for at in positions]
-    return pa.table(
-        {
-            "accounting_point": [point] * len(moments),
-            "register": ["1.8.0"] * len(moments),
-            "read_at": pa.array(moments, pa.timestamp("s", "UTC")),
-            "reading_wh": [shown[at] for at in positions],
-        }
-    )
+def late(point: str, span: range) -> pa.Table:
+    """Give the readings that did not come, as the meter had kept them."""
+    kept = kwartier.simulate(3_000, DAYS, defect_share=0.0).readings(DAY)
+    opens = periods.day_start(DAY)
+    moments = [opens + at * periods.SECONDS for at in range(span.start, span.stop - 1)]
+    missing = pc.is_in(kept["read_at"], pa.array(moments, kept["read_at"].type))
+    return kept.filter(pc.and_(pc.equal(kept["accounting_point"], point), missing))
 
 
 def main() -> None:
@@ -133,11 +129,7 @@ def main() -> None:
         show_household(first, point, span, shown)
         show_area(first, point, span[len(span) // 2])
 
-        # What the meter had kept: the same areas where nothing goes wrong.
-        kept = kwartier.simulate(3_000, DAYS, defect_share=0.0).readings(DAY)
-        kept_of = readings_of(kept, point["accounting_point"])
-        missing = range(span.start, span.stop - 1)
-        kwartier.ingest(home, [late(point["accounting_point"], kept_of, missing)], recorded_at=LATE)
+        kwartier.ingest(home, [late(point["accounting_point"], span)], recorded_at=LATE)
         kwartier.run_due(home, at=D_5, grid_area=AREA)
         show_runs(home)
         show_changes(first, results(home), point, span)
