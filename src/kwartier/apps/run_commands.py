@@ -86,7 +86,7 @@ def run(
         datetime | None,
         typer.Option(
             parser=parse_moment,
-            help="With --due: as if it were this moment, which is known at too; default now.",
+            help="With --due: as if it were this moment, with what was known then; default now.",
             metavar="MOMENT",
         ),
     ] = None,
@@ -199,6 +199,9 @@ def runs(
 
 
 def _changes(home: kwartier.Home, run: Run) -> pa.Table | None:
+    """Give what a complete run changed; None of another one, and of a first one."""
     from kwartier import runs as made_runs
 
-    return made_runs.differences(home, run) if run.state == "complete" else None
+    if run.state != "complete" or made_runs.before(home, run) is None:
+        return None
+    return made_runs.differences(home, run)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 SHORT = 8  # characters of a run's id that are shown
 STATES = (
-    "complete: its tables are there; unchanged: the same as an earlier run, which counts again;\n"
-    "refused: the area cannot be closed; failed: an error; missed: a later kind was due too"
+    "running: somebody is at it; complete: its tables are there; unchanged: the same as an\n"
+    "earlier run, which counts again; refused: the area cannot be closed; failed: an error;\n"
+    "missed: a later kind was due too. Changes are against the run before; a first run has none."
 )
 _DIRECTIONS = {codes.OFFTAKE: "offtake", codes.INFEED: "infeed"}
 
@@ -76,14 +77,14 @@ def show_runs(made: Sequence[tuple[Run, pa.Table | None]]) -> None:
     rows = [
         [
             *(str(run.market_day), run.grid_area, run.kind, run.state, run.run[:SHORT]),
-            moment(run.known_at),
+            moment(run.known_at)[:16],
             f"{run.publication}" if run.publication is not None else "",
             *_changed(changes),
         ]
         for run, changes in made
     ]
-    heads = ["market day", "grid area", "kind", "state", "run", "as known at"]
-    heads += ["published", "parties changed", "kWh", "quarters", "withdrawn"]
+    heads = ["market day", "grid area", "kind", "state", "run", "known at (UTC)"]
+    heads += ["published", "parties", "kWh", "quarters", "withdrawn"]
     screen.draw("runs", heads, rows, 6)
     for run, _ in made:
         if run.reason:
@@ -107,8 +108,12 @@ def show_run(
     screen.draw("events", ["at", "event", "note"], rows, 3)
     if inputs:
         screen.draw("inputs", ["file", "SHA-256"], [list(one) for one in inputs], 2)
-    if changes is not None:
+    if changes is None:
+        return
+    if changes.num_rows:
         show_differences(changes, run.previous)
+    else:
+        print("nothing changed against the run before it")
 
 
 def show_differences(changes: pa.Table, previous: str | None) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,6 @@ import kwartier
 from kwartier.adapters import store
 from kwartier.adapters.ledger import (
     Content,
-    Ledger,
     LedgerError,
     Overtaken,
     Question,
@@ -30,6 +29,9 @@ from kwartier.adapters.store import Home, HomeError
 from kwartier.runs.moments import identity, parameters_of, seconds
 from kwartier.runs.way import Made, Way
 from kwartier.steps import correction
+
+if TYPE_CHECKING:
+    from kwartier.adapters.ledger import Ledger
 
 TRIAL, CORRECTION = "trial", "correction"
 LEASE = 900  # seconds after which a worker that shows no life may be replaced
