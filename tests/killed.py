@@ -1,8 +1,9 @@
 """Do one thing in a home again and again, killed at a later step each time.
 
-Run as `python -m tests.killed FOLDER ACT`: before the k-th write step the process ends at once, as
-if the power went; then the next start looks at what is there and does the thing again. One line of
-JSON on standard output tells of each kill. Every try is a fork of one process without threads.
+Run as `python -m tests.killed FOLDER ACT EVERY`: before the k-th step the process ends at once, as
+if the power went, for every EVERY-th step; then the next start looks at what is there and does the
+thing again. One line of JSON on standard output tells of each kill. Every try is a fork of one
+process without threads.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +26,6 @@ import pyarrow.parquet as pq
 
 from kwartier import (
     Home,
-    HomeError,
     allocate,
     codes,
     ingest,
@@ -33,6 +36,8 @@ from kwartier import (
     take_parameters,
     take_register,
 )
+from kwartier.adapters.ledger.database import Database
+from kwartier.runs import correct, moments, run_due
 from tests import homes
 from tests.market import (
     AREA,
@@ -44,25 +49,27 @@ from tests.market import (
     but,
     ean,
     flat,
-    moments,
     point,
     read,
 )
+from tests.market import moments as moments_of
 
 KILLED = 9
 FIRST = datetime.combine(DAY + 2 * ONE_DAY, datetime.min.time(), UTC)
+DUE = FIRST + timedelta(minutes=30)
 SECOND, KNOWN_AT = FIRST + timedelta(hours=1), FIRST + timedelta(hours=2)
 DAYS: list[date] = [DAY]
 COUPLING = codes.with_check_digit(87168590000070001)
 
 
 class Steps:
-    """Counts what touches the disk, and ends the process before the step that is chosen."""
+    """Counts what touches disk and ledger, and ends the process before the step that is chosen."""
 
     def __init__(self, fatal: int) -> None:
         self._left = fatal
         for owner, name in (
             (os, "fsync"),
+            (os, "link"),
             (os, "mkdir"),
             (os, "open"),
             (os, "replace"),
@@ -74,6 +81,7 @@ class Steps:
         ):
             self._count(owner, name)
         self._halve_json()
+        self._around_transactions()
 
     def _count(self, owner: Any, name: str) -> None:
         usual = getattr(owner, name)
@@ -89,6 +97,20 @@ class Steps:
         if not self._left:
             os.write(1, json.dumps({"step": name}).encode() + b"\n")
             os._exit(KILLED)
+
+    def _around_transactions(self) -> None:
+        """Let the ledger see a transaction that was not begun, not committed, or not told of."""
+        usual = Database.writing
+
+        @contextmanager
+        def writing(database: Database) -> Iterator[Any]:
+            self._step("transaction")
+            with usual(database) as connection:
+                yield connection
+                self._step("commit")
+            self._step("after a commit")
+
+        Database.writing = writing  # type: ignore[method-assign]
 
     def _halve_json(self) -> None:
         """Let half of a manifest reach the disk before the end."""
@@ -112,6 +134,12 @@ def register(home: Home) -> None:
 def first(home: Home) -> None:
     """Take in a day."""
     rows = homes.table(read(flat()) + read(but(flat(), {40: None}), OTHER))
+    ingest(home, [rows], recorded_at=FIRST)
+
+
+def one_day(home: Home) -> None:
+    """Take in a day without its first midnight, which would be of the day before too."""
+    rows = homes.table(read(but(flat(), {0: None})) + read(but(flat(), {0: None, 40: None}), OTHER))
     ingest(home, [rows], recorded_at=FIRST)
 
 
@@ -142,26 +170,53 @@ def volumes(home: Home) -> None:
             "volume_wh": 100,
         }
         for number, day in ((COUPLING, DAY), (COUPLING, DAY + ONE_DAY), (ean(3), DAY))
-        for moment in moments(day)[:-1]
+        for moment in moments_of(day)[:-1]
     ]
-    schema = pa.schema(
-        [
-            ("accounting_point", pa.int64()),
-            ("direction", pa.string()),
-            ("period_start", pa.timestamp("s", "UTC")),
-            ("volume_wh", pa.int64()),
-        ]
-    )
-    ingest_volumes(home, [pa.Table.from_pylist(rows, schema)], recorded_at=FIRST + ONE_DAY)
+    ingest_volumes(home, [pa.Table.from_pylist(rows, _VOLUMES)], recorded_at=FIRST + ONE_DAY)
+
+
+def energy(home: Home) -> None:
+    """Take in what the area got from the national grid, so that it closes."""
+    rows = [
+        {
+            "accounting_point": COUPLING,
+            "direction": direction,
+            "period_start": moment,
+            "volume_wh": wh,
+        }
+        for direction, wh in (("E17", 0), ("E18", 5_000))
+        for moment in moments_of(DAY)[:-1]
+    ]
+    ingest_volumes(home, [pa.Table.from_pylist(rows, _VOLUMES)], recorded_at=FIRST)
+
+
+def due(home: Home) -> None:
+    """Make what the calendar says is due: D+1 of the day."""
+    run_due(home, at=DUE, threads=1)
+
+
+def again(home: Home) -> None:
+    """Correct the day, as known now."""
+    correct(home, DAYS, threads=1)
 
 
 def fractions(home: Home) -> None:
     """Take in a dimensioned profile of a day."""
     rows = [
         {"profile": "lamps", "period_start": moment, "fraction": 0.00002854}
-        for moment in moments(DAY)[:-1]
+        for moment in moments_of(DAY)[:-1]
     ]
     take_fractions(home, [pa.Table.from_pylist(rows)], recorded_at=REGISTERED)
+
+
+_VOLUMES = pa.schema(
+    [
+        ("accounting_point", pa.int64()),
+        ("direction", pa.string()),
+        ("period_start", pa.timestamp("s", "UTC")),
+        ("volume_wh", pa.int64()),
+    ]
+)
 
 
 def parameters(home: Home) -> None:
@@ -181,7 +236,25 @@ ACTS: dict[str, tuple[list[Callable[[Home], None]], Callable[[Home], None]]] = {
     "correct": ([register, first], second),
     "allocate": ([register, first, second], run),
     "allocate-again": ([register, first, second, run], run),
+    "run-due": ([register, couplings, one_day, energy], due),
+    "run-again": ([register, couplings, one_day, energy, due, second], again),
 }
+
+
+def clock(moment: datetime) -> None:
+    """Let it be a moment."""
+    moments.time = SimpleNamespace(time=moment.timestamp)  # type: ignore[assignment]
+
+
+def in_ledger(root: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Ask the ledger of a home."""
+    path = root / "ledger.sqlite"
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(path)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'runs'").fetchall():
+            return []
+        return connection.execute(statement).fetchall()
 
 
 def named(root: Path) -> dict[str, bytes]:
@@ -195,24 +268,29 @@ def named(root: Path) -> dict[str, bytes]:
     for manifest in list(kept):
         for file in json.loads(kept[manifest])["files"]:
             kept[file["path"]] = found[file["path"]]
-    runs = {p: c for p, c in found.items() if p.startswith("results/") and "unfinished" not in p}
-    return kept | {p: _timeless(p, c) for p, c in runs.items()}
+    complete = in_ledger(
+        root,
+        "SELECT number, run, kind, digest, previous, publication FROM runs "
+        "LEFT JOIN publications USING (run) WHERE state = 'complete'",
+    )
+    for number, run, *said in complete:
+        kept[f"run {number}"] = repr(said).encode()
+        # A run that was killed before it was claimed has another moment, so another id.
+        for (path,) in in_ledger(root, f"SELECT path FROM results WHERE run = '{run}'"):
+            kept[path.replace(run, str(number))] = found[path]
+    return kept
 
 
-def _timeless(path: str, content: bytes) -> bytes:
-    """Leave out of a run's manifest when, and as the how manieth, it was made."""
-    if not path.endswith("manifest.json"):
-        return content
-    manifest = json.loads(content)
-    return json.dumps({k: v for k, v in manifest.items() if k not in ("made_at", "order")}).encode()
+def begun(root: Path, states: str) -> set[tuple[Any, ...]]:
+    """Give the runs in some states, and the moment each is as known at."""
+    return set(in_ledger(root, f"SELECT run, known_at FROM runs WHERE state IN ({states})"))
 
 
 def answer(home: Home) -> Any:
-    """Give what the home answers, or why it does not."""
-    try:
-        return result(home, "allocation", DAYS).to_pylist()
-    except HomeError as error:
-        return str(error)
+    """Give what the home answers, if anything."""
+    if not begun(home.root, "'complete'"):
+        return None
+    return result(home, "allocation", DAYS).to_pylist()
 
 
 def forked(act: Callable[[], None]) -> int:
@@ -237,15 +315,17 @@ def tell(what: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def main(folder: Path, name: str) -> None:
-    """Kill at every step."""
+def main(folder: Path, name: str, every: int) -> None:
+    """Kill at every step, or every so many."""
     before, act = ACTS[name]
     base, undisturbed = folder / "base", folder / "undisturbed"
 
     # A killed process, unlike a lost disk, needs no sync; it is counted as a step all the same.
     os.fsync = lambda handle: None
+    moments.uuid4 = lambda: SimpleNamespace(hex="home of the tests")  # type: ignore[assignment]
+    clock(KNOWN_AT)
     warm = Home(folder / "warm", create=True)  # what is loaded once need not be in every fork
-    for step in (register, first, run):
+    for step in (register, couplings, one_day, energy, due):
         step(warm)
     home = Home(base, create=True)
     for step in before:
@@ -254,9 +334,9 @@ def main(folder: Path, name: str) -> None:
     act(Home(undisturbed))
     old, new = named(base), named(undisturbed)
     answers = [answer(Home(base)), answer(Home(undisturbed))]
-    code, fatal = KILLED, 0
+    code, fatal = KILLED, 1 - every
     while code == KILLED:
-        fatal += 1
+        fatal += every
         work = folder / "work"
         shutil.rmtree(work, ignore_errors=True)
         shutil.copytree(base, work)
@@ -266,27 +346,40 @@ def main(folder: Path, name: str) -> None:
             act(Home(work))
 
         def look(work: Path = work) -> None:
+            clock(KNOWN_AT + timedelta(minutes=1))
             home = Home(work)
-            state = {name for name, held in (("old", old), ("new", new)) if named(work) == held}
+            held_now, running = named(work), begun(work, "'running'")
+            state = {name for name, held in (("old", old), ("new", new)) if held_now == held}
             told = answer(home) in answers
-            act(home)
-            with home.writing():
+            # Who sees that a correction was made does not ask for another.
+            if name != "run-again" or held_now != new:
+                act(home)
+            with home.writing(), home.present("looks"):
                 pass
-            left = set(homes.contents(work)) - set(homes.contents(undisturbed))
+            left = {path.replace(*_ids(work)) for path in homes.contents(work)}
+            left -= {path.replace(*_ids(undisturbed)) for path in homes.contents(undisturbed)}
             tell(
                 {
                     "state": sorted(state),
                     "answers": told,
                     "redone": named(work) == new and answer(Home(work)) == answers[1],
                     "left": sorted(left),
+                    "lost": sorted(running - begun(work, "'complete', 'unchanged'")),
+                    "running": sorted(begun(work, "'running'")),
                 }
             )
 
         code = forked(killed)
         if code == KILLED and forked(look):
             code = 1
-    tell({"end": code, "tries": fatal})
+    tell({"end": code, "tries": 1 + (fatal - 1) // every})
+
+
+def _ids(root: Path) -> tuple[str, str]:
+    """Give the id of the last complete run, and what stands for it."""
+    found = in_ledger(root, "SELECT run FROM runs WHERE state = 'complete' ORDER BY number")
+    return (found[-1][0] if found else "none"), "the last"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

@@ -106,8 +106,8 @@ def _open(home: Home) -> Ledger:
         )
     made = home.a_run()
     file = home.root.resolve() / "ledger.sqlite"
-    if url is None and not file.exists():
-        if made is not None:
+    if url is None:
+        if made is not None and not file.exists():
             raise HomeError(f"{file} is missing, and the home needs it; put it back")
         for left in file.parent.glob(f"{file.name}-*.unfinished"):  # of a process that was killed
             left.unlink()
