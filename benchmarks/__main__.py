@@ -124,7 +124,8 @@ def _arguments() -> argparse.Namespace:
 
 def _way(at: Path, threads: int) -> list[Work]:
     """List what is measured of a day: kwartier's command, and the references."""
-    command = kwartier("allocate", "--day", DAY, "--home", at / "home", "--threads", threads)
+    home = ("--day", DAY, "--home", at / "home", "--threads", threads)
+    command = kwartier("allocate", *home, "--afresh")  # nothing that an earlier run kept
     only = {"POLARS_MAX_THREADS": str(threads)}
     return [
         Work("kwartier", command),

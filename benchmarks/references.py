@@ -140,7 +140,7 @@ def allocate(at: Path, threads: int) -> tuple[float, Iterable[Sum]]:
     from kwartier.adapters.store import Home
 
     start = perf_counter()
-    runs.allocate(Home(at / "home"), [DAY], threads=threads)
+    runs.allocate(Home(at / "home"), [DAY], threads=threads, afresh=True)
     return perf_counter() - start, allocated(at)
 
 

@@ -82,9 +82,10 @@ def rules_page() -> str:
     rows = [[f"`{r.name}`", r.severity, r.meaning, r.effect, r.observed, r.limit] for r in rules]
     return _page(
         "Rules",
-        "What was doubtful becomes a row of the [findings table](tables.md#findings); it never "
-        "stops a run. Declared in `kwartier.findings`. `observed` and `limit` say what stands in "
-        "those columns. Numbers that a rule is held against are [parameters](parameters.md).",
+        "What was doubtful becomes a row of the [findings table](tables.md#findings), and the run "
+        "goes on; only what is missing to close an area stops the run of that area. Declared in "
+        "`kwartier.findings`. `observed` and `limit` say what stands in those columns. Numbers "
+        "that a rule is held against are [parameters](parameters.md).",
         _grid(heads, rows),
     )
 
@@ -113,7 +114,8 @@ def parameters_page() -> str:
     profile = parameters.standard_profile()
     parts += [
         "## The standard profile",
-        "In `src/kwartier/parameters/standard_profile.yaml`; a home cannot replace it yet.",
+        "In `src/kwartier/parameters/standard_profile.yaml`; used where no "
+        "[standard fractions](doors.md#fractions) were loaded.",
         _cell(profile["meaning"]),
     ]
     for direction in ("offtake", "infeed"):

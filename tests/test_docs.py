@@ -7,6 +7,7 @@ import inspect
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +15,8 @@ import pytest
 import typer
 
 import kwartier
-from kwartier import findings, parameters, tables
+from kwartier import codes, findings, parameters, tables
+from kwartier.adapters.ledger import states
 from kwartier.apps import cli
 
 ROOT = Path(__file__).parents[1]
@@ -128,8 +130,8 @@ def test_the_example_in_the_readme_runs(tmp_path: Path) -> None:
         [sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    series = [line.split()[:2] for line in done.stdout.splitlines()]
-    assert sorted(series) == [["E17", "CLC"], ["E17", "MSR"], ["E18", "CLC"], ["E18", "MSR"]]
+    series = {tuple(line.split()[:2]) for line in done.stdout.splitlines()}
+    assert series == {(d, g) for d in codes.DIRECTIONS for g in codes.GROUPS} - {("E18", "NVL")}
 
 
 def test_the_way_gives_the_numbers_of_its_page(tmp_path: Path) -> None:
@@ -137,7 +139,32 @@ def test_the_way_gives_the_numbers_of_its_page(tmp_path: Path) -> None:
         [sys.executable, DOCS / "way.py"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert _blocks(DOCS / "way.md", "text") == [done.stdout]
+    page = DOCS / "the-way.md"
+    assert "".join(block + "\n" for block in _blocks(page, "text")) == done.stdout
+    words = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for left, right, difference in re.findall(r"([\d,]+) − ([\d,]+) = ([\d,]+) Wh", words):
+        assert _number(left) - _number(right) == _number(difference)
+    reckoned = set(re.findall(r"= ([\d,]+) Wh", words))
+    shown = set(re.findall(r"[\d,]+", done.stdout))
+    assert set(re.findall(r"([\d,]+) Wh", words)) <= shown | reckoned
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def test_the_way_names_every_step() -> None:
+    page = _read("the-way.md")
+    steps = [path.stem for path in (SOURCE / "steps").glob("*.py") if path.stem != "__init__"]
+    assert [step for step in steps if f"`{step}`" not in page] == []
+
+
+def test_the_page_of_runs_tells_every_state_event_and_kind() -> None:
+    page = _read("runs.md")
+    assert [state for state in states.STATES if state not in page] == []
+    assert [event for event in states.EVENTS if event.replace("_", " ") not in page] == []
+    calendar = parameters.load(date(2026, 3, 29)).run_calendar
+    assert [run.kind for run in calendar if f"| {run.kind} |" not in page] == []
 
 
 def _sources() -> list[Path]:

@@ -26,6 +26,7 @@ from sqlalchemy import NullPool, create_engine
 from kwartier.adapters.ledger import (
     Ledger,
     LedgerError,
+    Overtaken,
     Question,
     Run,
     Unreachable,
@@ -38,7 +39,7 @@ from kwartier.adapters.ledger.schema import METADATA, REVISION_TABLE, REVISIONS
 from tests.conftest import ROOT
 from tests.databases import Server
 from tests.market import AREA, DAY, ONE_DAY, OTHER_AREA
-from tests.workers import HOME, LEASE, NOW, alive, asked, content, dead, race
+from tests.workers import HOME, LEASE, NOW, alive, asked, content, dead, published, race
 
 ENDS = ("complete", "unchanged", "refused", "failed", "missed")
 
@@ -58,7 +59,9 @@ def completed(
     ledger: Ledger, question: Question, digest: str = "1" * 64, *, publish: bool = False
 ) -> Run:
     run = claimed(ledger, question)
-    return ledger.complete(run, content(digest), worker="first", now=NOW, publish=publish)
+    if publish:
+        return published(ledger, run, "first", digest)
+    return ledger.complete(run, content(digest), worker="first", now=NOW, publish=False)
 
 
 # -- states
@@ -262,6 +265,9 @@ def test_whose_claim_was_answered_by_a_lost_connection_has_it(ledger: Ledger) ->
     assert [event.event for event in ledger.events(run)] == ["claimed"]
 
 
+KINDS = ("D+5", "D+10", "N-1", "N-3")
+
+
 def test_many_workers_do_each_run_once(database_url: str) -> None:
     workers, spawn = 4, multiprocessing.get_context("spawn")
     start, told = spawn.Barrier(workers), spawn.Queue()
@@ -273,7 +279,7 @@ def test_many_workers_do_each_run_once(database_url: str) -> None:
                 database_url,
                 f"worker {number}",
                 [asked(known_at=NOW + number, day=DAY + n * ONE_DAY) for n in range(12)]
-                + [asked(kind) for kind in ("D+5", "D+10", "N-1", "N-3")],
+                + [asked(kind, day=DAY - ONE_DAY * n) for n, kind in enumerate(KINDS, start=1)],
                 start,
                 told,
             ),
@@ -292,9 +298,7 @@ def test_many_workers_do_each_run_once(database_url: str) -> None:
     assert {run.state for run in runs} == {"complete"}
     assert sorted(itertools.chain(*done.values())) == sorted(run.run for run in runs)
     assert all(run.run in done[str(run.worker)] for run in runs)
-    of_day = [run.publication for run in runs if run.market_day == DAY]
-    assert sorted(filter(None, of_day)) == [1, 2, 3, 4, 5]
-    assert {run.publication for run in runs if run.market_day != DAY} == {1}
+    assert {run.publication for run in runs} == {1}
 
 
 # -- what is said of a run
@@ -387,9 +391,22 @@ def test_the_latest_creation_counts(ledger: Ledger) -> None:
 
 def test_of_two_at_once_the_one_begun_last_counts(ledger: Ledger) -> None:
     first, second = claimed(ledger, asked("D+1")), claimed(ledger, asked("D+5"))
-    for run in (second, first):
-        ledger.complete(run, content(), worker="first", now=NOW, publish=True)
+    published(ledger, second, "first")
+    with pytest.raises(Overtaken, match="created later") as raised:
+        published(ledger, first, "first")
+    assert raised.value.last == ledger.get(second.run)
+    assert ledger.get(first.run) == first
     assert ledger.latest(DAY, AREA) == ledger.get(second.run)
+
+
+def test_a_run_is_published_only_against_the_one_published_last(ledger: Ledger) -> None:
+    first, second = claimed(ledger, asked("D+1")), claimed(ledger, asked("D+5"))
+    held_against_nothing = content()
+    done = published(ledger, first, "first")
+    with pytest.raises(Overtaken) as raised:
+        ledger.complete(second, held_against_nothing, worker="first", now=NOW, publish=True)
+    assert raised.value.last == done
+    assert published(ledger, second, "first").publication == 2
 
 
 def test_only_a_complete_run_of_the_day_and_area_can_be_the_same(ledger: Ledger) -> None:
@@ -415,7 +432,7 @@ def test_a_file_that_changed_is_another_input(ledger: Ledger) -> None:
         run = claimed(ledger, asked(kind))
         read = [("a", f"{number // 2:064}"), *((f"b{n}", "b" * 64) for n in range(1100))]
         said = replace(content(), inputs=read)
-        ledger.complete(run, said, worker="first", now=NOW, publish=True)
+        ledger.complete(run, said, worker="first", now=NOW, publish=False)
         assert ledger.inputs(run) == sorted(read)
 
 

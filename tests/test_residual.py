@@ -6,13 +6,14 @@ from datetime import date
 from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kwartier import codes, parameters, shares
 from kwartier.arrays import FRACTION_SCALE, Line
-from kwartier.steps import balance, residual
+from kwartier.steps import allocation, balance, residual
 
 DAY = date(2026, 1, 14)
 HELD = parameters.load(DAY)
@@ -137,9 +138,7 @@ def test_a_series_that_is_not_in_the_balance_stops_the_run() -> None:
         balance.prove(sums, tables_of([]))
 
 
-def tables_of(lines: list[Line]):  # type: ignore[no-untyped-def]
-    from kwartier.steps import allocation
-
+def tables_of(lines: list[Line]) -> pa.Table:
     return allocation.allocate(DAY, "area", lines).slice(0, 0)
 
 

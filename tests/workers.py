@@ -45,6 +45,12 @@ def content(digest: str = "1" * 64, previous: Run | None = None) -> Content:
     )
 
 
+def published(ledger: Ledger, run: Run, worker: str, digest: str = "1" * 64) -> Run:
+    """Complete a run and publish it, held against the one that was published last."""
+    last = ledger.latest(run.market_day, run.grid_area, published=True)
+    return ledger.complete(run, content(digest, last), worker=worker, now=NOW, publish=True)
+
+
 def alive(worker: str) -> bool:
     """Tell of every worker that it is not known to be dead."""
     return False
@@ -119,7 +125,7 @@ def main(url: str) -> None:
             run = ledger.claim(question, worker="first", now=NOW, lease=LEASE, gone=alive)
             assert run is not None
             Steps(fatal)
-            ledger.complete(run, content(), worker="first", now=NOW, publish=True)
+            published(ledger, run, "first")
 
         def look(question: Question = question) -> None:
             ledger = Ledger(url, HOME)
@@ -139,7 +145,7 @@ def main(url: str) -> None:
             if not whole:
                 run = ledger.claim(question, worker="second", now=NOW, lease=LEASE, gone=dead)
                 assert run is not None
-                ledger.complete(run, content(), worker="second", now=NOW, publish=True)
+                published(ledger, run, "second")
             state = "new" if whole else "old" if nothing else "neither"
             os.write(1, json.dumps({"state": state}).encode() + b"\n")
 

@@ -39,7 +39,7 @@ def _rules(*rules: Rule) -> dict[str, Rule]:
 
 RULES = _rules(
     # at the door, when readings are taken in
-    Rule("no_value", ERROR, "a row without a reading", "row not kept", "rows", "0"),
+    Rule("no_value", ERROR, "a row without a reading or a volume", "row not kept", "rows", "0"),
     Rule(
         "nonexistent_time",
         ERROR,
@@ -64,7 +64,14 @@ RULES = _rules(
         "readings",
         "readings the day has",
     ),
-    Rule("unknown_point", ERROR, "the point is not in the register", "row not kept", "rows", "0"),
+    Rule(
+        "unknown_point",
+        ERROR,
+        "the point is not in the register, nor among the couplings",
+        "row not kept",
+        "rows",
+        "0",
+    ),
     Rule(
         "not_eligible",
         INFO,
@@ -76,7 +83,7 @@ RULES = _rules(
     Rule(
         "off_quarter",
         WARNING,
-        "a reading that is not on the quarter-hour",
+        "a reading or a period that is not on the quarter-hour",
         "row not kept",
         "seconds off",
         "seconds allowed",
@@ -84,7 +91,7 @@ RULES = _rules(
     Rule(
         "in_future",
         ERROR,
-        "a reading later than the moment it was taken in",
+        "a reading, or the end of a period, later than the moment it was taken in",
         "row not kept",
         "seconds later",
         "0",
@@ -92,7 +99,7 @@ RULES = _rules(
     Rule(
         "too_old",
         WARNING,
-        "a reading of a day that can no longer be settled",
+        "a reading or a volume of a day that can no longer be settled",
         "row not kept",
         "days old",
         "days allowed",

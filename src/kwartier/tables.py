@@ -200,9 +200,8 @@ REGISTER = Table(
             "loss_type",
             TEXT,
             "code",
-            "of a point of group NVL: the kind of grid loss, NVB TVB OVB NVL",
+            "of a point of group NVL: the kind of grid loss, NVB TVB OVB NVL; empty: NVL",
             required=False,
-            default="NVL",
         ),
         Column(
             "dimensioned_profile",

@@ -64,7 +64,8 @@ def simulated(out: Path, points: int) -> None:
         smart, now.simulation.truth, "true", "energy per BRP in the smart-meter group, kWh"
     )
     _show_coverage(now.coverage)
-    _show_balance(now.balance, DAYS[0])
+    screen.show("balance", now.balance.filter(pc.equal(now.balance["market_day"], DAYS[0])))
+    print()
     _show_findings(now.findings)
     states = {BEFORE: before, NOW: now}
     readable = f"{READABLE_BEFORE:.0%} of the meters can be read before, all of them now"
@@ -234,31 +235,6 @@ def _show_groups(allocation: pa.Table) -> None:
     ]
     heads = ["BRP", *(f"{group} {_WORDS[direction]}" for group, direction in series)]
     screen.draw("energy per BRP by group, kWh", heads, rows, 1)
-
-
-def _show_balance(balance: pa.Table, day: date) -> None:
-    rows_of_day = balance.filter(pc.equal(balance["market_day"], day))
-    keys = ["grid_area", "line", "direction"]
-    summed = rows_of_day.group_by(keys).aggregate([("volume_wh", "sum")])
-    volume = {tuple(row[key] for key in keys): row["volume_wh_sum"] for row in summed.to_pylist()}
-    order = [*codes.GROUPS[:-1], *codes.LOSS_TYPES, codes.COUPLING, codes.UNASSIGNED]
-    rows = []
-    for area in sorted({area for area, _, _ in volume}):
-        for line in order:
-            ways = [volume.get((area, line, direction)) for direction in codes.DIRECTIONS]
-            if ways != [None, None]:
-                rows.append([area, line, *("" if wh is None else screen.kwh(wh) for wh in ways)])
-        whole = [
-            sum(wh for (a, _, d), wh in volume.items() if (a, d) == (area, direction))
-            for direction in codes.DIRECTIONS
-        ]
-        rows.append([area, "all", *map(screen.kwh, whole)])
-    heads = ["grid area", "line", "goes out", "comes in"]
-    screen.draw(f"the balance of {day}, kWh", heads, rows, 2)
-    print(
-        "SMA smart meter, PRF by profile, TMT telemetry, DIM unmetered, NVB TVB OVB NVL grid "
-        "losses,\nNKP couplings, RST borne by nobody\n"
-    )
 
 
 def _show_closing(states: dict[str, _Allocated]) -> None:

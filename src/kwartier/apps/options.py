@@ -101,10 +101,7 @@ RecordedOption = Annotated[
 ]
 TableArgument = Annotated[
     Table,
-    typer.Argument(
-        metavar="TABLE",
-        help="allocation, coverage, findings, balance, residual, fractions or differences.",
-    ),
+    typer.Argument(metavar="TABLE", help="What to show."),
 ]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Parquet files.")]
 

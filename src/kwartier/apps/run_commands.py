@@ -28,12 +28,12 @@ from kwartier.apps.options import (
     told,
 )
 
+_DONE = ("complete", "unchanged")
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from kwartier.adapters.ledger import Run
-
-_NOT_MADE = ("refused", "failed")
 
 
 @app.command(epilog="Example: kwartier allocate --day 2026-03-28 --to 2026-03-30 --home my-home")
@@ -86,7 +86,7 @@ def run(
         datetime | None,
         typer.Option(
             parser=parse_moment,
-            help="With --due: as if it were this moment, which is known at too; default now.",
+            help="With --due: as if it were this moment, with what was known then; default now.",
             metavar="MOMENT",
         ),
     ] = None,
@@ -134,23 +134,25 @@ def _next(home: kwartier.Home, at: datetime | None) -> str:
 
     following = runs.next_due_of(home, runs.seconds(at))
     if following is None:
-        return "Nothing is due; no readings and no volumes were taken in yet."
+        return "Nothing is due: no quarter volumes were taken in yet, so no area can be closed."
     when = run_screen.moment(following.due_at)
     return f"Nothing is due. Next: {following.kind} of {following.market_day}, at {when}."
 
 
 def tell(made: list[Run], as_json: bool) -> None:
-    """Tell what became of runs; leave with an error where one was refused or failed."""
+    """Tell what became of runs; leave with an error where an area was refused, or a run failed."""
     from kwartier.apps import run_screen
 
+    ended = [run for run in made if run.state not in _DONE]
     if as_json:
         print(json.dumps([run_screen.plain(run, None) for run in made]))
-    for run in made:
-        if run.state in _NOT_MADE:
-            print(run_screen.told(run), file=sys.stderr)
-        elif not as_json:
-            print(run_screen.told(run))
-    if any(run.state in _NOT_MADE for run in made):
+    else:
+        for run in made:
+            if run.state in _DONE:
+                print(run_screen.told(run))
+    for line in run_screen.told_alike(ended):
+        print(line, file=sys.stderr)
+    if ended:
         raise typer.Exit(CANNOT)
 
 
@@ -199,6 +201,9 @@ def runs(
 
 
 def _changes(home: kwartier.Home, run: Run) -> pa.Table | None:
+    """Give what a complete run changed; None of another one, and of a first one."""
     from kwartier import runs as made_runs
 
-    return made_runs.differences(home, run) if run.state == "complete" else None
+    if run.state != "complete" or made_runs.before(home, run) is None:
+        return None
+    return made_runs.differences(home, run)

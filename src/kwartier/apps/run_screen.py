@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 SHORT = 8  # characters of a run's id that are shown
 STATES = (
-    "complete: its tables are there; unchanged: the same as an earlier run, which counts again;\n"
-    "refused: the area cannot be closed; failed: an error; missed: a later kind was due too"
+    "running: somebody is at it; complete: its tables are there; unchanged: the same as an\n"
+    "earlier run, which counts again; refused: the area cannot be closed; failed: an error;\n"
+    "missed: a later kind was due too. Changes are against the run before; a first run has none."
 )
 _DIRECTIONS = {codes.OFFTAKE: "offtake", codes.INFEED: "infeed"}
 
@@ -36,6 +37,18 @@ def told(run: Run) -> str:
     if run.publication is not None:
         text += f", published as number {run.publication}"
     return f"{text}: {run.reason}" if run.reason else text
+
+
+def told_alike(made: Sequence[Run]) -> Iterator[str]:
+    """Tell of runs that ended without an allocation; those of an area with one reason together."""
+    alike: dict[tuple[str, str, str, str | None], list[Run]] = {}
+    for run in made:
+        alike.setdefault((run.grid_area, run.kind, run.state, run.reason), []).append(run)
+    for same in alike.values():
+        yield told(same[0])
+        if len(same) > 1:
+            days = sorted(run.market_day for run in same)
+            yield f"  the same of {len(same) - 1:,} more days, until {days[-1]}"
 
 
 def plain(run: Run, changes: pa.Table | None) -> dict[str, Any]:
@@ -64,15 +77,14 @@ def show_runs(made: Sequence[tuple[Run, pa.Table | None]]) -> None:
     rows = [
         [
             *(str(run.market_day), run.grid_area, run.kind, run.state, run.run[:SHORT]),
-            moment(run.known_at),
+            moment(run.known_at)[:16],
             f"{run.publication}" if run.publication is not None else "",
-            f"{run.blocks_computed:,} of {run.blocks:,}" if run.state == "complete" else "",
             *_changed(changes),
         ]
         for run, changes in made
     ]
-    heads = ["market day", "grid area", "kind", "state", "run", "as known at"]
-    heads += ["published", "blocks computed", "parties changed", "kWh", "quarters", "withdrawn"]
+    heads = ["market day", "grid area", "kind", "state", "run", "known at (UTC)"]
+    heads += ["published", "parties", "kWh", "quarters", "withdrawn"]
     screen.draw("runs", heads, rows, 6)
     for run, _ in made:
         if run.reason:
@@ -89,12 +101,19 @@ def show_run(
     """Show one run: what happened to it, what it was made of, and what it changed per party."""
     print(told(run))
     print(f"as known at {moment(run.known_at)}, kwartier {run.version or '–'}")
+    if run.blocks is not None:
+        kept = run.blocks - (run.blocks_computed or 0)
+        print(f"{run.blocks:,} blocks of readings, {kept:,} of them kept from an earlier run")
     rows = [[moment(one.at), one.event, one.note or ""] for one in events]
     screen.draw("events", ["at", "event", "note"], rows, 3)
     if inputs:
         screen.draw("inputs", ["file", "SHA-256"], [list(one) for one in inputs], 2)
-    if changes is not None:
+    if changes is None:
+        return
+    if changes.num_rows:
         show_differences(changes, run.previous)
+    else:
+        print("nothing changed against the run before it")
 
 
 def show_differences(changes: pa.Table, previous: str | None) -> None:

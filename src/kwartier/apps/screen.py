@@ -32,7 +32,6 @@ _SUMMED = {
         [("points", "sum"), ("volume_wh", "sum")],
     ),
     "findings": (["market_day", "rule", "severity"], [("rule", "count"), ("rows", "sum")]),
-    "balance": (["market_day", "grid_area", "line", "direction"], [("volume_wh", "sum")]),
     "residual": (
         ["market_day", "grid_area"],
         [
@@ -83,8 +82,8 @@ LEGEND = {
     "method: CMR from the readings around the gap, GMR from the annual volume,\n"
     "NCD no current; status: its shape is DYN the day's own, FBR a reference\n"
     "area's, FBL that of all areas, STD the standard profile",
-    "balance": "E17 out of the area, E18 into it; NKP couplings, NVB TVB OVB NVL grid losses,\n"
-    "RST restantvolume: what no party bears; SMA, PRF, TMT, DIM the groups of points",
+    "balance": "SMA smart meter, PRF by profile, TMT telemetry, DIM unmetered,\n"
+    "NVB TVB OVB NVL grid losses, NKP couplings, RST restantvolume: what no party bears",
     "residual": "residual: what is left for the profiled offtake; RCF: residual ÷ assumed offtake",
 }
 _SHOWN_PROBLEMS, _SHOWN_ROWS = 20, 4
@@ -125,6 +124,12 @@ def draw(title: str, heads: list[str], rows: list[list[str]], words: int) -> Non
 
 def show(name: str, rows: pa.Table) -> None:
     """Show a result table, summed over its quarters, points or parties."""
+    if not rows.num_rows:
+        print(f"{name}: no rows" + (", nothing changed" if name == "differences" else ""))
+        return
+    if name == "balance":
+        _show_balance(rows)
+        return
     keys, sums = _SUMMED[name]
     summed = rows.group_by(keys).aggregate(sums).sort_by([(key, "ascending") for key in keys])
     # What is the same in every row is said once, above: so more tables fit a screen.
@@ -142,6 +147,27 @@ def show(name: str, rows: pa.Table) -> None:
     draw(", ".join([name, *said]), heads, values, len(keys))
     if name in LEGEND:
         print(LEGEND[name])
+
+
+def _show_balance(rows: pa.Table) -> None:
+    keys = ["market_day", "grid_area", "line", "direction"]
+    summed = rows.group_by(keys).aggregate([("volume_wh", "sum")]).to_pylist()
+    volume = {tuple(row[key] for key in keys): row["volume_wh_sum"] for row in summed}
+    lines = [*codes.GROUPS[:-1], *codes.LOSS_TYPES, codes.COUPLING, codes.UNASSIGNED]
+    shown = []
+    for day, area in sorted({key[:2] for key in volume}):
+        for line in lines:
+            ways = [volume.get((day, area, line, direction)) for direction in codes.DIRECTIONS]
+            words = ["" if wh is None else kwh(wh) for wh in ways]
+            shown.append([str(day), area, line, *words])
+        whole = [
+            sum(wh for key, wh in volume.items() if (*key[:2], key[3]) == (day, area, direction))
+            for direction in codes.DIRECTIONS
+        ]
+        shown.append([str(day), area, "all", *map(kwh, whole)])
+    heads = ["market day", "grid area", "line", "goes out", "comes in"]
+    draw("balance, kWh", heads, shown, 3)
+    print(LEGEND["balance"])
 
 
 def _number(column: str, value: int | None) -> str:
@@ -228,9 +254,10 @@ def progress(what: str, unit: str) -> Iterator[Progress]:
         console=Console(stderr=True),
     )
     with bar:
-        task = bar.add_task(what, total=None, shown="")
+        task = bar.add_task(what, total=None, shown="", visible=False)
 
         def show(done: int, total: int | None) -> None:
+            bar.update(task, visible=True)
             of = f" of {total:,}" if total else ""
             bar.update(task, completed=done, total=total, shown=f"{done:,}{of} {unit}")
 

@@ -204,7 +204,7 @@ def _refused(day: Day, missing: Sequence[Records], found: Sequence[Records]) -> 
         if len(mine):
             points = len(np.unique(mine["accounting_point"]))
             words.append(what.format(points, int(mine["observed"].sum())))
-    return Result({"findings": _table(day, found)}, "; ".join(words) + "; see its findings")
+    return Result({"findings": _table(day, found)}, "; ".join(words) + "; its findings tell which")
 
 
 def _ask(standards: profiles.Standards) -> unmetered.Ask:

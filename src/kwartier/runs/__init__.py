@@ -7,7 +7,7 @@ from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run
 from kwartier.runs.deliveries import Intake
 from kwartier.runs.intake import ingest
 from kwartier.runs.moments import Progress, ledger_of, seconds
-from kwartier.runs.results import differences, of_run, result
+from kwartier.runs.results import before, differences, of_run, result
 from kwartier.runs.taking import (
     take_couplings,
     take_fractions,
@@ -20,6 +20,7 @@ __all__ = [
     "Intake",
     "Progress",
     "allocate",
+    "before",
     "correct",
     "differences",
     "due_of",

@@ -14,7 +14,7 @@ import numpy as np
 
 from kwartier import parameters, periods
 from kwartier.adapters.ledger import Question, Run
-from kwartier.adapters.ledger.states import ANSWERED
+from kwartier.adapters.ledger.states import ANSWERED, REFUSED
 from kwartier.adapters.store import Home, HomeError
 from kwartier.runs import calendar
 from kwartier.runs.moments import Progress, days_of, ledger_of, parameters_of, seconds, silent
@@ -84,7 +84,8 @@ def run_due(
     """Make the runs that the calendar says are due, each once.
 
     Of each market day the newest due kind is run; older ones that never were are marked missed.
-    A run that was refused or failed is tried again while it is the newest. An area that cannot be
+    A run that failed is tried again while it is the newest; one that was refused, when something
+    was taken in since. An area that cannot be
     closed, or of which the home lacks a file, does not keep the others waiting.
 
     Parameters
@@ -100,7 +101,8 @@ def run_due(
         way = running.way(moment)
         areas = _wanted(way, grid_area)
         asked = due_of(home, moment)
-        answered = running.answered(asked)
+        answered = running.answered(asked, way.known())
+        published = running.published([one.market_day for one in asked])
         made = []
         for one in asked:
             for area in areas:
@@ -108,7 +110,8 @@ def run_due(
                 # Whether an area has points is not asked of a hundred days that were made.
                 if (one.market_day, area, one.kind) in answered:
                     continue
-                if not way.has(one.market_day, area):
+                # Of an area that has none any more, what was published must be withdrawn.
+                if (one.market_day, area) not in published and not way.has(one.market_day, area):
                     continue
                 run = running.claim(question)
                 if run is not None:
@@ -119,7 +122,9 @@ def run_due(
 
 
 def due_of(home: Home, moment: int) -> list[calendar.Due]:
-    """List the newest run that is due of each market day since the first that a home has data of.
+    """List the newest run that is due of each market day.
+
+    Days count from the first that a home has quarter volumes of: before it no area could close.
 
     moment : [s UTC], that is asked about.
     """
@@ -128,14 +133,14 @@ def due_of(home: Home, moment: int) -> list[calendar.Due]:
 
 
 def next_due_of(home: Home, moment: int) -> calendar.Due | None:
-    """Give the run that becomes due next; None where a home has no data yet."""
+    """Give the run that becomes due next; None where a home has no quarter volumes yet."""
     days, calendar_of = _days_and_calendar(home, moment)
     return calendar.next_due(days, moment, calendar_of, parameters.holidays())
 
 
 def _days_and_calendar(home: Home, moment: int) -> tuple[list[date], calendar.CalendarOf]:
     today = periods.day_of_number(periods.locate(np.array([moment], np.int64))[0][0])
-    first = min(home.days_with_data(), default=None)
+    first = min(home.days_with_volumes(), default=None)
     if first is None:
         return [], lambda day: ()
     first = max(first, today - timedelta(days=_LONGEST_AGO))
@@ -157,8 +162,12 @@ def _run(
     days, moment = sorted(set(days_of(days))), seconds(known_at)
     with _running(home, threads, afresh, progress) as running:
         way = running.way(moment)
+        published = running.published(days) if kind != TRIAL else set()
         asked = [
-            (day, area) for day in days for area in _wanted(way, grid_area) if way.has(day, area)
+            (day, area)
+            for day in days
+            for area in _wanted(way, grid_area)
+            if (day, area) in published or way.has(day, area)
         ]
         blocks = {one: way.blocks(*one) for one in asked}
         empty = [
@@ -229,13 +238,28 @@ class _Running:
         """Claim a run."""
         return self._runner.claim(question)
 
-    def answered(self, asked: Sequence[calendar.Due]) -> set[tuple[date, str, str]]:
-        """List the market day, area and kind of the runs that were made already."""
+    def answered(self, asked: Sequence[calendar.Due], known: str) -> set[tuple[date, str, str]]:
+        """List the market day, area and kind of the runs that need not be made again.
+
+        known : names all that is known now.
+        """
         if not asked:
             return set()
         first, last = asked[0].market_day, asked[-1].market_day
-        made = steadily(lambda: self._ledger.runs(first=first, last=last, states=ANSWERED))
-        return {(run.market_day, run.grid_area, run.kind) for run in made}
+        ended = (*ANSWERED, REFUSED)
+        made = steadily(lambda: self._ledger.runs(first=first, last=last, states=ended))
+        return {
+            (run.market_day, run.grid_area, run.kind)
+            for run in made
+            if run.state != REFUSED or run.digest == known
+        }
+
+    def published(self, days: Sequence[date]) -> set[tuple[date, str]]:
+        """List the market days and areas, of days in order, of which a run was published."""
+        if not days:
+            return set()
+        made = steadily(lambda: self._ledger.runs(first=days[0], last=days[-1]))
+        return {(run.market_day, run.grid_area) for run in made if run.publication is not None}
 
     def taken_up(self, question: Question, *, exactly: bool) -> Question:
         """Give the question of a run that a killed process left, where it asked the same.

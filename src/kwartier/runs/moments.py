@@ -8,16 +8,20 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
-from kwartier import parameters
-from kwartier.adapters.ledger import Ledger, LedgerError, Unreachable
+from kwartier import parameters, tables
+from kwartier.adapters.ledger import LedgerError, Unreachable
 from kwartier.adapters.store import Home, HomeError
 from kwartier.parameters import Parameters
 from kwartier.steps.register import Register
+
+if TYPE_CHECKING:
+    from kwartier.adapters.ledger import Ledger
 
 # Called with what is done and what there is to do, where that is known.
 Progress = Callable[[int, int | None], None]
@@ -86,6 +90,8 @@ def ledger_of(home: Home) -> Ledger:
 
 
 def _open(home: Home) -> Ledger:
+    from kwartier.adapters.ledger import Ledger  # its database library takes long to load
+
     url = os.environ.get(_ELSEWHERE)
     name, elsewhere = home.ledger_name(uuid4().hex, elsewhere=url is not None)
     if elsewhere and url is None:
@@ -141,9 +147,14 @@ def register_rows(home: Home, known_at: int) -> pa.Table:
 
     Raises
     ------
-    HomeError : none was known.
+    HomeError : none was known, or the home is of an older form.
     """
     rows = home.table_of("register", known_at)
+    if any(table.column_names != tables.REGISTER.names for table in rows):
+        raise HomeError(
+            f"{home.root} was made by an older kwartier; make a new home, and take the files in "
+            "again"
+        )
     if rows:
         return pa.concat_tables(rows)
     if not home.table_of("register"):

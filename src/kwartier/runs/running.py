@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +19,6 @@ import kwartier
 from kwartier.adapters import store
 from kwartier.adapters.ledger import (
     Content,
-    Ledger,
     LedgerError,
     Overtaken,
     Question,
@@ -31,9 +30,15 @@ from kwartier.runs.moments import identity, parameters_of, seconds
 from kwartier.runs.way import Made, Way
 from kwartier.steps import correction
 
+if TYPE_CHECKING:
+    from kwartier.adapters.ledger import Ledger
+
 TRIAL, CORRECTION = "trial", "correction"
 LEASE = 900  # seconds after which a worker that shows no life may be replaced
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to reach the ledger
+
+# Parts of the home that every run reads as a whole.
+_ALWAYS_READ = ("register/", "couplings/", "fractions/", "doubts/")
 
 _T = TypeVar("_T")
 
@@ -136,7 +141,8 @@ class Runner:
                 refused = "no readings of the area were taken in of that day"
         if refused:
             files = self._write(run, {"findings": tables["findings"]})
-            return self._end(self._ledger.refuse, run, refused, tables=files)
+            known = way.known()
+            return self._end(self._ledger.refuse, run, refused, digest=known, tables=files)
 
         if not publish:
             return self._try(run, way, made, tables)
@@ -208,7 +214,7 @@ class Runner:
             (file["path"], file["sha256"])
             for manifest in self._home.deliveries(run.known_at)
             for file in manifest["files"]
-            if file["path"].startswith(("register/", "couplings/", "fractions/", "doubts/"))
+            if file["path"].startswith(_ALWAYS_READ)
         ]
         # Days around this one were taken with the parameters that hold there.
         own = self._home.newest("parameters", run.known_at)

@@ -72,7 +72,10 @@ def _take(
         name = identity([inputs, moment])
         entry = home.add(rows, home.root / kind / f"{name}.parquet")
         home.deliver(kind, moment, id=name, inputs=inputs, files=[entry], rows_in=len(rows))
-    return Intake(name, len(rows), len(rows), tuple(skipped))
+    days: tuple[str, ...] = ()
+    if "market_day" in rows.column_names:
+        days = tuple(str(day) for day in sorted(set(rows["market_day"].to_pylist())))
+    return Intake(name, len(rows), len(rows), tuple(skipped), days=days)
 
 
 def take_fractions(

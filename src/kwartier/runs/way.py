@@ -16,7 +16,7 @@ from kwartier.adapters import store
 from kwartier.adapters.store import Home
 from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s
 from kwartier.engines import embedded
-from kwartier.runs.moments import parameters_of, register_of
+from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
 from kwartier.steps.register import OnDay
@@ -115,6 +115,11 @@ class Way:
     def until(self) -> list[int]:
         """Give the moments at which the last of the rows with two time axes became known."""
         return [self.register.until, self._exchanges.until]
+
+    def known(self) -> str:
+        """Name all that is known: the same, and a run that was refused would be refused again."""
+        deliveries = [manifest["id"] for manifest in self._home.deliveries(self._known_at)]
+        return identity([deliveries, self.until(), kwartier.__version__])
 
     def areas(self) -> list[str]:
         """List the grid areas that the register names."""

@@ -243,7 +243,7 @@ def _rows(points: Points, switched: bool, rows: Ints, start: list[date | None]) 
         columns[f"annual_{name}_wh"] = pa.array(whole[:, place], mask=unknown)
     digits = points.digits[rows].astype(np.int8)
     columns["digits"] = pa.array(digits, mask=digits == 0)
-    columns["loss_type"] = pa.repeat("NVL", len(rows))  # of no meaning here, but never empty
+    columns["loss_type"] = pa.nulls(len(rows), pa.string())
     columns["dimensioned_profile"] = pa.nulls(len(rows), pa.string())
     columns["valid_from"] = pa.array(start, pa.date32())
     return pa.table(columns)

@@ -206,7 +206,7 @@ class Register:
             profile_category=part["profile_category"].to_pylist(),
             consumption_type=part["consumption_type"].to_pylist(),
             loss_type=[
-                kind if of == codes.GRID_LOSS else ""
+                (kind or codes.GRID_LOSS) if of == codes.GRID_LOSS else ""
                 for of, kind in zip(group, loss_type, strict=True)
             ],
             profile=[name or "" for name in part["dimensioned_profile"].to_pylist()],

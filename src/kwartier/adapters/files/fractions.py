@@ -282,6 +282,10 @@ def _days(part: _Part, troubles: Troubles) -> _Days | None:
         troubles.add(part.path, row, part.stamp, expected, "a second one")
     if troubles.count > before:
         return None
+    # A file that begins or ends within a day says nothing of that day; a hole is another thing.
+    inner = ~_outer(start)
+    if inner.any():
+        order, start = order[inner], start[inner]
     day, first, count = np.unique(periods.locate(start)[0], return_index=True, return_counts=True)
     for number, found in zip(day.tolist(), count.tolist(), strict=True):
         on = periods.day_of_number(number)
@@ -289,6 +293,18 @@ def _days(part: _Part, troubles: Troubles) -> _Days | None:
             expected = f"{periods.count(on)} periods{part.what} on {on}"
             troubles.add(part.path, None, part.stamp, expected, f"{found}")
     return None if troubles.count > before else _Days(day, first, part.fraction[order])
+
+
+def _outer(start: Int64s) -> npt.NDArray[np.bool_]:
+    """Tell which periods, in order, are of a day at either end of which the file has a part."""
+    day = periods.locate(start)[0]
+    opening, closing = (periods.day_of_number(int(day[at])) for at in (0, -1))
+    outer = np.zeros(len(start), bool)
+    if start[0] != periods.day_start(opening):
+        outer |= day == day[0]
+    if start[-1] != periods.starts(closing)[-1]:
+        outer |= day == day[-1]
+    return outer
 
 
 def _table(part: _Part, days: _Days, by_tariff: set[str], troubles: Troubles) -> pa.Table:

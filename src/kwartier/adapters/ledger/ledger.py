@@ -257,9 +257,14 @@ class Ledger:
         *,
         worker: str,
         now: int,
+        digest: str | None = None,
         tables: Sequence[tuple[str, str, int, str]] = (),
     ) -> Run:
         """Say why a run gives no allocation; tables may show it.
+
+        Parameters
+        ----------
+        digest : of all that was known; while it is the same, the run would be refused again.
 
         Raises
         ------
@@ -269,7 +274,8 @@ class Ledger:
         def write(connection: Connection) -> None:
             queries.result(connection, run, tables)
 
-        return self._end(run, "refused", worker, now, {"reason": reason}, reason, write)
+        values = {"reason": reason, "digest": digest}
+        return self._end(run, "refused", worker, now, values, reason, write)
 
     def fail(self, run: Run, reason: str, *, worker: str, now: int) -> Run:
         """Say why a run did not come to an end.

@@ -47,7 +47,8 @@ class Run:
     number : order of creation; of a day and area the latest creation wins.
     turn : how many times the question was begun, this one included.
     lease_until : until then the worker is taken to be alive [s UTC].
-    digest : of inputs, parameters and version; the same digest, the same bytes.
+    digest : of inputs, parameters and version; the same digest, the same bytes. Of a refused run:
+        of all that was known.
     previous : the run that this one is held against.
     same_as : the complete run that has the content of this one.
     blocks, blocks_computed : blocks of readings, and those that were not kept from another run.

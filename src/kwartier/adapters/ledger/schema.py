@@ -67,7 +67,7 @@ RUNS = Table(
     Column("blocks_computed", Integer),
     UniqueConstraint("market_day", "grid_area", "kind", "moment", "turn"),
     CheckConstraint("(state = 'running') = (finished_at IS NULL)", "finished"),
-    CheckConstraint("(state = 'complete') = (digest IS NOT NULL)", "complete"),
+    CheckConstraint("state <> 'complete' OR digest IS NOT NULL", "complete"),
     CheckConstraint("(state = 'unchanged') = (same_as IS NOT NULL)", "unchanged"),
     Index(None, "market_day", "grid_area", "number"),
     Index(None, "state"),

@@ -360,12 +360,11 @@ class Home:
         """Tell whether a worker is gone: nobody holds its lock."""
         return _gone(self.root / "workers" / worker, take_away=False)
 
-    def days_with_data(self) -> list[date]:
-        """List the market days of which readings or quarter volumes were taken in."""
+    def days_with_volumes(self) -> list[date]:
+        """List the market days of which quarter volumes were taken in."""
         self.deliveries()
-        places = [place.split("/") for place in self._files]
-        days = {p[1].split("=")[1] for p in places if p[0] in ("readings", "volumes")}
-        return sorted(date.fromisoformat(day) for day in days)
+        places = [place.split("/") for place in self._files if place.startswith("volumes/")]
+        return sorted(date.fromisoformat(place[1].split("=")[1]) for place in places)
 
     def days(self) -> dict[str, list[str]]:
         """List the grid areas with readings of each market day, ISO."""

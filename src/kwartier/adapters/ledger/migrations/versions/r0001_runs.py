@@ -43,7 +43,7 @@ def upgrade() -> None:
         sa.Column("blocks_computed", sa.Integer),
         sa.UniqueConstraint("market_day", "grid_area", "kind", "moment", "turn"),
         sa.CheckConstraint("(state = 'running') = (finished_at IS NULL)", "finished"),
-        sa.CheckConstraint("(state = 'complete') = (digest IS NOT NULL)", "complete"),
+        sa.CheckConstraint("state <> 'complete' OR digest IS NOT NULL", "complete"),
         sa.CheckConstraint("(state = 'unchanged') = (same_as IS NOT NULL)", "unchanged"),
     )
     op.create_index(None, "runs", ["market_day", "grid_area", "number"])
