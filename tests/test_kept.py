@@ -261,7 +261,7 @@ def test_what_is_kept_changes_no_byte(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, **QUIET)
+@settings(max_examples=25, **QUIET)
 @given(**ANY)
 def test_what_is_kept_changes_no_byte_of_many_areas(
     tmp_path_factory: pytest.TempPathFactory,

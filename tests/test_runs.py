@@ -123,22 +123,24 @@ def test_after_standstill_only_the_newest_kind_of_each_day_is_run(
     assert [entry[:2] for entry in published(market)] == [(d, n) for d in days for n in (1, 2)]
 
 
-def test_a_refused_run_is_tried_again_while_it_is_the_newest(market: Market) -> None:
+def test_a_refused_run_is_tried_again_when_something_came(market: Market) -> None:
     late = DAY + ONE_DAY
     measured(market, late)
     at = hour(late + ONE_DAY, 12)
-    first = [run for run in due(market, at) if run.market_day == late]
-    second = [run for run in due(market, at + LATER) if run.market_day == late]
-    assert [run.state for run in first + second] == ["refused", "refused"]
-    assert "quarter volumes are missing" in str(second[0].reason)
-    assert first[0].run != second[0].run
-    assert runs.of_run(market.home, second[0], "findings").num_rows > 0
-    exchanged(market, late, at + LATER)
-    (made,) = [run for run in due(market, at + 2 * LATER) if run.market_day == late]
-    assert (made.state, made.turn, made.publication) == ("complete", 3, 1)
+    made = [run for run in due(market, at) if run.market_day == late]
+    # It would be refused again as long as nothing is known that was not known then.
+    assert not [run for run in due(market, at + LATER) if run.market_day == late]
+    measured(market, late, at + LATER, OTHER)
+    made += [run for run in due(market, at + LATER) if run.market_day == late]
+    assert [run.state for run in made] == ["refused", "refused"]
+    assert "quarter volumes are missing" in str(made[1].reason)
+    assert made[0].run != made[1].run
+    assert runs.of_run(market.home, made[1], "findings").num_rows > 0
+    exchanged(market, late, at + 2 * LATER)
+    (last,) = [run for run in due(market, at + 2 * LATER) if run.market_day == late]
+    assert (last.state, last.turn, last.publication) == ("complete", 3, 1)
+    measured(market, late, at + 3 * LATER, OTHER, 300)
     assert not [run for run in due(market, at + 3 * LATER) if run.market_day == late]
-    # Once the next kind is due, the refused one is not taken up any more.
-    assert (late, "D+1", "missed") not in states(market)
 
 
 def test_a_day_of_which_nothing_came_is_refused_too(plain: Market) -> None:
