@@ -25,6 +25,7 @@ from kwartier import (
     ingest,
     ingest_volumes,
     result,
+    tables,
     take_couplings,
     take_fractions,
     take_parameters,
@@ -71,6 +72,7 @@ COUPLINGS = pa.schema(
     ]
 )
 # What a world draws of the market's parameters; a home says so in a file of its own.
+CATEGORIES = "E1A E1B E1C E2A E2B E3A E3B E3C E3D E4A".split()
 DRAWN = ("min_points_for_shape", "residual_assigned_to", "reference_areas")
 
 
@@ -83,6 +85,28 @@ def profile_file(fractions: dict, path: Path) -> Path:
             lines.append(f"{profile},{start:%Y-%m-%dT%H:%M:%SZ},0.{count:08d}")
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
+
+
+def keep_standard(home: Home, fractions: dict, at: Any) -> None:
+    """Keep standard fractions as their door does; its files of whole years are tested apart."""
+    rows = [
+        {
+            "profile": profile,
+            "consumption_type": type_,
+            "direction": direction,
+            "market_day": day,
+            "fraction": counts,
+            "by_tariff": by_tariff,
+        }
+        for (profile, type_, direction, day), (counts, by_tariff) in fractions.items()
+    ]
+    table = pa.Table.from_pylist(rows, schema=tables.STANDARD_FRACTIONS.schema)
+    known = pa.array([at] * len(rows), tables.MOMENT)
+    moment = int(at.timestamp())
+    with home.writing():
+        path = home.root / "fractions" / f"standard-{moment}.parquet"
+        entry = home.add(table.append_column("recorded_at", known), path)
+        home.deliver("fractions", moment, id=f"{moment}", inputs=[], files=[entry])
 
 
 def kept_home(folder: Path, world: areas.World, order: random.Random) -> Home:
@@ -105,8 +129,13 @@ def kept_home(folder: Path, world: areas.World, order: random.Random) -> Home:
         ingest_volumes(home, [pa.Table.from_pylist(shuffled, schema=VOLUMES)], recorded_at=at)
 
     def fractions(rows: dict, at: Any) -> None:
-        file = profile_file(rows, folder / f"profiles-{at:%Y%m%d%H}.csv")
-        take_fractions(home, [file], recorded_at=at)
+        of_categories = {key: value for key, value in rows.items() if key[0] in CATEGORIES}
+        if of_categories:
+            keep_standard(home, of_categories, at)
+        own = {key: value for key, value in rows.items() if key[0] not in CATEGORIES}
+        if own:
+            file = profile_file(own, folder / f"profiles-{at:%Y%m%d%H}.csv")
+            take_fractions(home, [file], recorded_at=at)
 
     takes = [(at, readings, rows) for at, rows in world.deliveries]
     takes += [(at, volumes, rows) for at, rows in world.volumes]
@@ -272,7 +301,7 @@ def compare(world: areas.World, folder: Path, rows: int, threads: int, seed: int
     suppress_health_check=list(HealthCheck),
 )
 @given(
-    world=areas.worlds(with_standard=False),
+    world=areas.worlds(),
     rows=st.sampled_from([1, 7, 16_384]),
     threads=st.integers(1, 3),
     seed=st.integers(0, 1000),
