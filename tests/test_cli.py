@@ -400,9 +400,15 @@ def test_couplings_volumes_fractions_and_parameters_are_taken_in(
     assert told.code == DONE
     assert "None of them was kept. Quarter volumes are taken of points of the groups" in told.err
     told = take("fractions", f"{tmp_path / 'lamps.csv'}")
-    assert (told.code, told.out) == (DONE, "1 days of profiles in, 1 kept\n")
+    assert (told.code, told.out) == (
+        DONE,
+        "1 days of profiles in, 1 kept\nmarket days 2026-01-14 to 2026-01-14\n",
+    )
     told = take("fractions", f"{tmp_path / 'part.csv'}", "--by-tariff", "E1B")
-    assert (told.code, told.out) == (DONE, "1 days of profiles in, 1 kept\n")
+    assert (told.code, told.out) == (
+        DONE,
+        "1 days of profiles in, 1 kept\nmarket days 2026-01-14 to 2026-01-14\n",
+    )
     told = take("parameters", f"{tmp_path / 'own.yaml'}")
     assert (told.code, told.out) == (DONE, "1 parameters in, 1 kept\n")
     for command, name in (
