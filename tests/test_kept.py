@@ -247,7 +247,7 @@ QUIET = {
 }
 
 
-@settings(max_examples=4, **QUIET)
+@settings(max_examples=2, **QUIET)
 @given(**ANY)
 def test_what_is_kept_changes_no_byte(
     tmp_path_factory: pytest.TempPathFactory,
