@@ -649,3 +649,9 @@ def test_what_is_not_needed_is_not_loaded(tmp_path: Path) -> None:
         "assert not {'alembic', 'psycopg'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", told], check=True, cwd=ROOT)
+
+
+def test_a_host_that_cannot_be_is_told_without_the_password() -> None:
+    with pytest.raises(Unreachable, match="no host can have") as raised:
+        Ledger(f"postgresql://me:secret@{'a' * 64}/runs", HOME)
+    assert "secret" not in str(raised.value)

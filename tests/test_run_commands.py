@@ -159,6 +159,8 @@ def test_one_area_can_be_asked(market: Market) -> None:
         (["runs", "--last", "0"], "--last"),
         (["show", "allocation"], "either --day or --run"),
         (["show", "allocation", "--day", DAY, "--run", "0123"], "either --day or --run"),
+        (["show", "allocation", "--run", "0123", "--area", AREA], "go with --day"),
+        (["show", "allocation", "--run", "0123", "--to", DAY], "go with --day"),
         (["export", "allocation", "--out", "sums.csv"], "either --day or --run"),
     ],
 )

@@ -191,7 +191,7 @@ def runs(
             run_screen.show_run(one, events, inputs, changes)
             return
         found = ledger.runs(first=day, last=to or day, grid_area=area)[-last:]
-        with_changes = [(one, _changes(kept, one)) for one in found]
+        with_changes = [(one, _changes_as_far_as_known(kept, one)) for one in found]
         if as_json:
             print(json.dumps([run_screen.plain(*pair) for pair in with_changes]))
         elif not found:
@@ -207,3 +207,13 @@ def _changes(home: kwartier.Home, run: Run) -> pa.Table | None:
     if run.state != "complete" or made_runs.before(home, run) is None:
         return None
     return made_runs.differences(home, run)
+
+
+def _changes_as_far_as_known(home: kwartier.Home, run: Run) -> pa.Table | None:
+    """Give what a run changed; None too where a table of it is lost, which `--run` tells of."""
+    from kwartier.adapters.store import HomeError
+
+    try:
+        return _changes(home, run)
+    except HomeError:
+        return None

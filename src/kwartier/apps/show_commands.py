@@ -34,6 +34,8 @@ def _result(
 ) -> pa.Table:
     if (day is None) == (run is None):
         raise typer.BadParameter("give either --day or --run")
+    if run is not None and (to is not None or area is not None):
+        raise typer.BadParameter("--to and --area go with --day; a run is of one day and area")
     from kwartier import runs
 
     kept = kwartier.Home(home)

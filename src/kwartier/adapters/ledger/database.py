@@ -118,6 +118,8 @@ class Database:
                     yield connection
         except IntegrityError:
             raise
+        except UnicodeError:  # a part of a host name of more than 63 characters, for one
+            raise self._unreachable("its host has a name that no host can have") from None
         except DBAPIError as error:
             text = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
             gone = isinstance(error, (OperationalError, InterfaceError))
