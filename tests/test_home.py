@@ -483,12 +483,15 @@ def test_the_newest_run_is_the_result(way: Market) -> None:
         lambda home: Home(home.root / "nowhere"),
         lambda home: allocate(home, [DAY], grid_area="871687120000052782"),
         lambda home: allocate(home, [DAY + 30 * ONE_DAY]),
+        lambda home: allocate(home, [DAY, date(2019, 1, 1)]),
         lambda home: result(home, "allocation", [DAY]),
     ],
 )
 def test_what_cannot_be_done_is_told(way: Market, ask: Callable[[Home], Any]) -> None:
     way.deliver(read(flat()))
-    with pytest.raises(HomeError, match=r"no home|no such grid area|no readings|no run of"):
+    with pytest.raises(
+        HomeError, match=r"no home|no such grid area|no point on|no readings|no run of"
+    ):
         ask(way.home)
 
 

@@ -51,7 +51,7 @@ def allocate(
 
     Raises
     ------
-    HomeError : no register, no such area, or no readings of a day.
+    HomeError : no register, no such area, or no points or no readings of a day.
     """
     return _run(home, days, TRIAL, grid_area, known_at, threads, afresh, progress)
 
@@ -169,6 +169,12 @@ def _run(
             for area in _wanted(way, grid_area)
             if (day, area) in published or way.has(day, area)
         ]
+        idle = [day.isoformat() for day in days if day not in {on for on, _ in asked}]
+        if idle:
+            raise HomeError(
+                f"the register has no point on {', '.join(idle[:5])}; see its valid_from and "
+                "valid_to"
+            )
         blocks = {one: way.blocks(*one) for one in asked}
         empty = [
             day.isoformat()
