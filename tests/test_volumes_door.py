@@ -491,6 +491,12 @@ def test_a_point_that_is_not_measured_so_on_the_day_is_found(
     )
 
 
+def test_infeed_of_a_grid_loss_is_found_for_a_loss_is_offtake(way: Market) -> None:
+    assert found(way, volumes(LOSS, direction="E18")) == of(
+        "not_by_volumes", "error", (0, 0), 96, 0, rows=96, number=LOSS
+    )
+
+
 @stands_still("not_by_volumes")
 def test_a_point_that_is_measured_so_on_the_day_is_kept(way: Market) -> None:
     rows = volumes(TELEMETRY) + volumes(LOSS) + volumes(LEFT, day=DAY - ONE_DAY)

@@ -172,6 +172,7 @@ class _Door:
             area[first],
             np.concatenate([yes, self._by_volumes[points]])[first],
             np.concatenate([no, self._telemetry[points]])[first],
+            np.concatenate([no, (self._by_volumes & ~self._telemetry)[points]])[first],
         )
 
     def batches(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -184,6 +185,7 @@ class _Door:
             said = delivery.pack(*(batch[name].to_numpy().astype(np.int64) for name in words))
             placed, doubts = delivery.place_volumes(
                 number,
+                batch["direction"].to_numpy(),
                 batch["period_start"].to_numpy(),
                 said,
                 RULE_OF_DOOR[batch["rule"].to_numpy()],

@@ -277,13 +277,14 @@ class Deliverable(NamedTuple):
     """The points and couplings that hold on a market day, sorted by number.
 
     `area` is the index of the area; `by_volumes` whether its quarter volumes are delivered,
-    `telemetry` whether as telemetry.
+    `telemetry` whether as telemetry, `loss` whether as grid loss, which is offtake.
     """
 
     number: Int64s
     area: Int64s
     by_volumes: Bools
     telemetry: Bools
+    loss: Bools
 
 
 class PlacedVolumes(NamedTuple):
@@ -313,6 +314,7 @@ def _allowed(parameters: Parameters) -> Int64s:
 
 def place_volumes(
     number: Int64s,
+    direction: Int64s,
     period_start: Int64s,
     said: Int64s,
     rule: Int64s,
@@ -327,7 +329,8 @@ def place_volumes(
 
     Parameters
     ----------
-    number, period_start : the point or coupling and the start of the period [s UTC] of each volume.
+    number, direction, period_start : the point or coupling, 0 offtake or 1 infeed, and the start
+        of the period [s UTC] of each volume.
     said : what the volume says of itself, packed.
     rule : what the door found doubtful about the row (index in findings.RULE_NAMES), -1 nothing.
     recorded_at : the moment of taking in [s UTC].
@@ -345,7 +348,9 @@ def place_volumes(
         place = np.searchsorted(held.number, number[rows])
         there = place < len(held.number)
         there[there] = held.number[place[there]] == number[rows[there]]
-        there[there] = held.by_volumes[place[there]]
+        index = place[there]
+        wrong_way = held.loss[index] & (direction[rows[there]] == 1)
+        there[there] = held.by_volumes[index] & ~wrong_way
         together = np.isin(said[rows], _allowed(parameters_on(on)))
         rule[rows[~there]] = findings.RULE_INDEX["not_by_volumes"]
         rule[rows[~together]] = findings.RULE_INDEX["triple_not_allowed"]
