@@ -26,11 +26,14 @@ help:
 demo: $(VENV)/run.stamp
 	$(BIN)/kwartier demo
 
+# A process for each core; whoever is done takes over from the other.
+PYTEST := $(BIN)/python -m pytest -n logical --dist worksteal
+
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-all: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks --points $(N)
