@@ -139,7 +139,7 @@ def _targets(m: Measured) -> list[Target]:
             f"{way['kwartier'].middle('peak') / 1e6:.0f} MB",
             way["kwartier"].middle("peak") <= 2e9 if of_a_country else None,
         ),
-        Target("1 % late readings", "full run", "≤ 5 %", "blocks are kept; not measured here", None),
+        Target("1 % late readings", "full run", "≤ 5 %", "blocks kept; not measured here", None),
     ]
     for form in ("csv", "parquet") if m.taken_in else ():
         ratio = m.taken_in[f"ingest {form}"].middle() / m.taken_in[f"duckdb_copy {form}"].middle()
