@@ -1,4 +1,4 @@
-"""What a block of points adds up to, packed so that another run of the day can add it again.
+"""What blocks of points add up to, packed for another run of the day, or another machine.
 
 A packed partial names cells and points by themselves, not by their place in an area, so it holds
 for every run in which the block, the points in it and the parameters are the same. Source:
@@ -7,12 +7,14 @@ decisions §25.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.ipc
 
 from kwartier import findings
 from kwartier.arrays import GAP, Cell
@@ -21,6 +23,7 @@ from kwartier.pipeline.wide import Day, Partial
 Packed = Mapping[str, npt.NDArray[Any]]
 _SUMS = ("full_volume", "full_points", "full_annual", "part_volume", "part_points", "part_any")
 _WORDS = np.dtype([(name, "U13") for name in Cell._fields])
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def like(periods: int) -> Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]:
@@ -69,6 +72,48 @@ def unpack(day: Day, packed: Packed) -> Partial:
     gaps["point"] = np.searchsorted(points.number, gaps["point"])
     partial.gaps, partial.found = [gaps], [packed["found"]]
     return partial
+
+
+def add_up(packed: Sequence[Packed], periods: int) -> Packed:
+    """Add up what was packed of different points: cells by their name, all else one after another.
+
+    periods : how many the day has.
+    """
+    together = {
+        name: np.concatenate([np.empty((0, *shape[1:]), dtype), *(part[name] for part in packed)])
+        for name, (dtype, shape) in like(periods).items()
+    }
+    place: dict[Any, int] = {}
+    rows = [place.setdefault(words, len(place)) for words in together["cells"].tolist()]
+    for name in _SUMS:
+        sums = np.zeros((len(place), *together[name].shape[1:]), np.int64)
+        np.add.at(sums, rows, together[name])
+        together[name] = sums
+    together["cells"] = np.array(list(place), _WORDS)
+    return together
+
+
+def to_bytes(packed: Packed) -> bytes:
+    """Turn what was packed into bytes."""
+    sink = pa.BufferOutputStream()
+    columns = [pa.array([np.ascontiguousarray(a).tobytes()], pa.binary()) for a in packed.values()]
+    batch = pa.record_batch(columns, names=list(packed))
+    with pa.ipc.new_file(sink, batch.schema, options=_OPTIONS) as writer:
+        writer.write_batch(batch)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def from_bytes(content: bytes, periods: int) -> Packed:
+    """Turn bytes into what was packed.
+
+    periods : how many the day has.
+    """
+    table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
+    return {
+        name: np.frombuffer(table[name][0].as_py(), dtype).reshape(shape)
+        for name, (dtype, shape) in like(periods).items()
+    }
 
 
 def digest_of(day: Day, first: int, last: int) -> bytes:

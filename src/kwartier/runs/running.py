@@ -26,6 +26,7 @@ from kwartier.adapters.ledger import (
     Unreachable,
 )
 from kwartier.adapters.store import Home, HomeError
+from kwartier.engines.spark import ClusterError
 from kwartier.runs.moments import identity, parameters_of, seconds
 from kwartier.runs.way import Made, Way
 from kwartier.steps import correction
@@ -107,7 +108,7 @@ class Runner:
 
         Raises
         ------
-        HomeError : the home failed; the run is marked failed.
+        HomeError, ClusterError : the home or the cluster failed; the run is marked failed.
         LedgerError : the ledger failed, or another worker took the run over.
         """
         try:
@@ -115,7 +116,8 @@ class Runner:
         except LedgerError:
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, HomeError) else type(error).__name__
+            told = isinstance(error, HomeError | ClusterError)
+            reason = str(error) if told else type(error).__name__
             self._fail(run, reason)
             raise
 

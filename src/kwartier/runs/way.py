@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 import kwartier
 from kwartier import pipeline, tables
 from kwartier.adapters import store
-from kwartier.adapters.store import Home
-from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s
+from kwartier.adapters.store import Home, HomeError
+from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Rows
 from kwartier.engines import embedded
+from kwartier.engines.spark import Cluster
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
 from kwartier.steps.register import OnDay
 
 _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
+
+
+# Around a day few blocks are looked at; below this many a job of a cluster takes longer.
+_FEW_BLOCKS = 16
+
+
+class OnBlock(Protocol):
+    """Called when blocks are done; with none, to show that a cluster is at work."""
+
+    def __call__(self, done: int = 1) -> None:
+        """Count blocks."""
 
 
 class Made(NamedTuple):
@@ -51,7 +65,6 @@ class Kept:
     def __init__(self, home: Home, day: pipeline.Day, afresh: bool) -> None:
         self._folder = home.kept(day.day, day.points.grid_area)
         self._day, self._afresh = day, afresh
-        self._like = pipeline.like(day.periods)
         self.names: dict[store.Block, str] = {}
         self._put: set[store.Block] = set()
 
@@ -68,13 +81,16 @@ class Kept:
         self.names[block] = name.hexdigest()
         if self._afresh:
             return None
-        held = store.kept.read(self._folder / name.hexdigest(), self._like)
-        return None if held is None else pipeline.unpack(self._day, held)
+        held = store.kept.read(self._folder / name.hexdigest())
+        if held is None:
+            return None
+        return pipeline.unpack(self._day, pipeline.from_bytes(held, self._day.periods))
 
     def put(self, block: store.Block, partial: pipeline.Partial) -> None:
         """Keep what a block adds up to."""
         self._put.add(block)  # not a count: several threads come here at once
-        store.kept.write(self._folder / self.names[block], pipeline.pack(self._day, partial))
+        content = pipeline.to_bytes(pipeline.pack(self._day, partial))
+        store.kept.write(self._folder / self.names[block], content)
 
     def sweep(self) -> None:
         """Let go of what no block of the day asks for any more."""
@@ -94,10 +110,11 @@ class Way:
         known_at: int,
         threads: int | None,
         afresh: bool,
-        on_block: Callable[[], None],
+        on_block: OnBlock,
+        cluster: Cluster | None = None,
     ) -> None:
         self._home, self._known_at = home, known_at
-        self._afresh = afresh
+        self._afresh, self._cluster = afresh, cluster
         self._threads, self._on_block = threads, on_block
         self.register = register_of(home, known_at)
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
@@ -164,17 +181,42 @@ class Way:
         # What was read for another run is an input of this one too.
         self._read.update(self._home.layers(day, grid_area, self._known_at))
         if key not in self._partials:
-            kept = Kept(self._home, self._day(day, grid_area), self._afresh)
+            blocks, on = self._blocks(day, grid_area), self._day(day, grid_area)
+            if self._cluster is not None:
+                self._partials[key] = self._cluster.reduce(
+                    blocks, on, unreadable=HomeError, alive=self._alive
+                )
+                self._on_block(len(blocks))
+                self._counts[key] = (len(blocks), len(blocks))
+                return self._partials[key]
+            kept = Kept(self._home, on, self._afresh)
             self._partials[key] = embedded.reduce(
-                self._blocks(day, grid_area),
-                self._day(day, grid_area),
-                kept=kept,
-                threads=self._threads,
-                on_block=self._on_block,
+                blocks, on, kept=kept, threads=self._threads, on_block=self._on_block
             )
             kept.sweep()
             self._counts[key] = (len(kept.names), kept.computed)
         return self._partials[key]
+
+    def _alive(self) -> None:
+        self._on_block(0)
+
+    def _gather(
+        self,
+        day: date,
+        grid_area: str,
+        numbers: Int64s,
+        visit: Callable[[Rows, pipeline.Day], npt.NDArray[Any]],
+        dtype: npt.DTypeLike,
+    ) -> npt.NDArray[Any]:
+        """Visit the blocks of another day that hold some points."""
+        blocks = self._blocks(day, grid_area, numbers)
+        if self._cluster is not None and len(blocks) > _FEW_BLOCKS:
+            on = self._day(day, grid_area)
+            return self._cluster.gather(
+                blocks, on, visit, dtype, unreadable=HomeError, alive=self._alive
+            )
+        made = [visit(block.read(), self._day(day, grid_area)) for block in blocks]
+        return np.concatenate([np.empty(0, dtype), *made])
 
     def _measured_in(
         self, day: date, grid_area: str
@@ -248,20 +290,11 @@ class Way:
         def ends(other: date, numbers: Int64s, last: bool) -> Ends:
             # The day next to this one shares a midnight with it, of which this day's rows tell.
             next_to = abs((other - day).days) == 1
-            made = [
-                pipeline.ends_of(
-                    block.read(), self._day(other, grid_area), last=last, but_edge=next_to
-                )
-                for block in self._blocks(other, grid_area, numbers)
-            ]
-            return np.concatenate([np.empty(0, END), *made])
+            visit = partial(pipeline.ends_of, last=last, but_edge=next_to)
+            return self._gather(other, grid_area, numbers, visit, END)
 
         def read(other: date, numbers: Int64s) -> Int64s:
-            made = [
-                pipeline.read_of(block.read(), self._day(other, grid_area))
-                for block in self._blocks(other, grid_area, numbers)
-            ]
-            return np.concatenate([np.empty(0, np.int64), *made])
+            return self._gather(other, grid_area, numbers, pipeline.read_of, np.int64)
 
         def reaches_back(away: int) -> bool:
             since = day - timedelta(days=away)

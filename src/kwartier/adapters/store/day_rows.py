@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,20 @@ class Layer:
         with reading(self.path):
             return pq.read_metadata(self.path)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be the same layer, with its footer, for all blocks of it that come to a machine."""
+        return _layer, (self.path, self.complete, self.order, self.sha256)
+
     def numbers(self) -> Int64s:
         """The points it holds, each once."""
         with reading(self.path):
             column = pq.ParquetFile(self.path, metadata=self.metadata).read(["accounting_point"])
         return np.unique(column["accounting_point"].to_numpy())
+
+
+@lru_cache(maxsize=16)
+def _layer(path: Path, complete: bool, order: int, sha256: str) -> Layer:
+    return Layer(path, complete, order, sha256)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +86,16 @@ class Block:
     row_group: int
     hidden: Int64s | None = None
     only: Int64s | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Take along only the points that may be in it."""
+        some = (self.hidden, self.only)
+        near = [None if points is None else self._near(points) for points in some]
+        return Block, (self.layer, self.row_group, *near)
+
+    def _near(self, points: Int64s) -> Int64s:
+        first, last = self.range()
+        return points[slice(*np.searchsorted(points, [first, last + 1]).tolist())]
 
     def range(self) -> tuple[int, int]:
         """The lowest and the highest point in it."""
@@ -97,9 +116,7 @@ class Block:
         """Name what is in it: the file, the row group, and the points that are hidden of it."""
         digest = blake2b(f"{self.layer.sha256} {self.row_group}".encode(), digest_size=16)
         if self.hidden is not None:
-            first, last = self.range()
-            near = self.hidden[np.searchsorted(self.hidden, first) :]
-            near = near[: np.searchsorted(near, last, "right")]
+            near = self._near(self.hidden)
             if len(near):
                 digest.update(near[np.isin(near, self.numbers())].tobytes())
         return digest.digest()
