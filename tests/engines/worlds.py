@@ -76,23 +76,24 @@ def unreadable(folder: Path, cluster: spark.Cluster, damage: str) -> None:
     plain = home_of(made, folder / "plain", AUTUMN)
     home = home_of(made, folder / "home", AUTUMN)
     layer = home.blocks(made.days[0], made.areas[0])[0].layer
-    whole = layer.path.read_bytes()
+    path = home.root / layer.place
+    whole = path.read_bytes()
     reading = Home.blocks
 
     def blocks(self: Home, *asked: Any) -> list[Any]:
         found = reading(self, *asked)
         if damage == "gone":
-            layer.path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         else:
-            layer.path.write_bytes(whole[: len(whole) // 3] + bytes(100))
+            path.write_bytes(whole[: len(whole) // 3] + bytes(100))
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Home, "blocks", blocks)
         told = "is missing" if damage == "gone" else "is damaged"
-        with pytest.raises(HomeError, match=f"{layer.path.name} {told}"):
+        with pytest.raises(HomeError, match=f"{path.name} {told}"):
             allocate(home, made.days, known_at=made.known_at, cluster=cluster)
     assert [run.state for run in ledger_of(home).runs()] == ["failed"]
-    layer.path.write_bytes(whole)
+    path.write_bytes(whole)
     again = Home(home.root)
     assert allocated(again, made, cluster=cluster) == allocated(plain, made, threads=1)

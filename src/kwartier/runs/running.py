@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import kwartier
-from kwartier.adapters import store
 from kwartier.adapters.ledger import (
     Content,
     LedgerError,
@@ -186,8 +185,8 @@ class Runner:
         """End a run that is published: it withdraws what the one before it had and it has not."""
         content = self._content(run, way, made, before)
         if before is not None:
-            folder = self._home.run_folder(before.market_day, before.grid_area, before.run)
-            held = store.read_table(folder / "allocation.parquet")
+            of_before = (before.market_day, before.grid_area, before.run)
+            held = self._home.table_of_run(*of_before, "allocation")
             allocation = correction.withdraw(held, tables["allocation"])
             tables = {**tables, "allocation": allocation}
         files = self._write(run, tables)

@@ -277,10 +277,7 @@ class Way:
             [self._on(day).found[grid_area]],
         )
         needed = len(area.couplings.number) or any(g != "DIM" for g in area.others.group)
-        layers = {
-            (layer.path.relative_to(self._home.root).as_posix(), layer.sha256)
-            for layer in self._read
-        }
+        layers = {(layer.place, layer.sha256) for layer in self._read}
         inputs = sorted(layers | set(files if needed else ()))
         return Made(result, inputs, *self._counts[day, grid_area], self._reaches_back)
 

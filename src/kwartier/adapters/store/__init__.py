@@ -3,7 +3,8 @@
 from kwartier.adapters.store import kept
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, meter_codes
 from kwartier.adapters.store.home import Home
-from kwartier.adapters.store.writing import HomeError, read_table, sha256
+from kwartier.adapters.store.storage import HomeError
+from kwartier.adapters.store.writing import sha256
 
 __all__ = [
     "Block",
@@ -13,6 +14,5 @@ __all__ = [
     "LayerWriter",
     "kept",
     "meter_codes",
-    "read_table",
     "sha256",
 ]
