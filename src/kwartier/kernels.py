@@ -174,6 +174,40 @@ def first_visit(
 
 
 @_compiled
+def annual_volumes(
+    rows: Any, given: Any, given_low: Any, kind: Any, assumed: Any, most: Any
+) -> Any:
+    """Take the annual volumes of points out of their rows; what is not given is assumed.
+
+    Parameters
+    ----------
+    rows : the row of each point.
+    given, given_low : int64 (all rows, 2), offtake and infeed and the low tariff's part [Wh]; below
+        0 where not given.
+    kind : (all rows), an index in the next two.
+    assumed, most : int64 (kinds, 2) and (kinds), what to assume and the highest possible [Wh]; 0:
+        there is none.
+
+    Returns
+    -------
+    total, low, known : (points, 2); above : how many are higher than possible.
+    """
+    total = np.empty((rows.size, 2), np.int64)
+    low = np.empty((rows.size, 2), np.int64)
+    known = np.empty((rows.size, 2), np.bool_)
+    above = 0
+    for i in range(rows.size):
+        row = rows[i]
+        k = kind[row]
+        for d in range(2):
+            known[i, d] = given[row, d] >= 0
+            total[i, d] = given[row, d] if known[i, d] else assumed[k, d]
+            low[i, d] = given_low[row, d] if known[i, d] else assumed[k, d] // 2
+            above += most[k] > 0 and total[i, d] > most[k]
+    return total, low, known, above
+
+
+@_compiled
 def longest_chains(reading: Any, limit: Any) -> Any:
     """Keep in each row the longest chain of readings that one meter could have made.
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kwartier import codes, findings, periods
+from kwartier import codes, findings, kernels, periods
 from kwartier.arrays import (
     MEASURABLE,
     NO_CURRENT,
@@ -255,8 +255,8 @@ class Register:
             here = slice(None) if len(self._areas) == 1 else np.nonzero(area == index)[0]
             rows, together = row[here], times[here]
             doubled = together > 1
-            points, absurd = self._points(name, rows, terms, parameters)
-            others, odd = self._others(rows, terms, parameters)
+            points, absurd = self._points(name, rows, terms)
+            others, odd = self._others(rows, terms)
             found = [
                 findings.records("register_gap", gone[area_of_gone == index], limit=1),
                 findings.records(
@@ -276,15 +276,13 @@ class Register:
         row = self._history.on(periods.number(day), among).row
         here = self._area_of[self._party[row]] == self._areas.index(grid_area)
         terms = _terms(self._connections, day, parameters)
-        return self._points(grid_area, row[here], terms, parameters)[0]
+        return self._points(grid_area, row[here], terms)[0]
 
-    def _points(
-        self, area: str, rows: Int64s, terms: _Terms, parameters: Parameters
-    ) -> tuple[Points, Records]:
+    def _points(self, area: str, rows: Int64s, terms: _Terms) -> tuple[Points, Records]:
         rows = rows[self._by_customer[self._connection[rows]]]
         number = self._history.subject[rows]
         party, connection = self._party[rows], self._connection[rows]
-
+        annual, absurd = self._annual_of(rows, np.where(terms.small, terms.most, 0), terms)
         # Parties and kinds are few, so every combination has a number and those that occur are few.
         size = len(self._parties) * len(terms.kinds)
         key = party.astype(np.int64) * len(terms.kinds) + terms.kind[connection]
@@ -296,10 +294,6 @@ class Register:
         order = sorted(range(len(cells)), key=cells.__getitem__)
         rank = np.zeros(len(cells), np.int64)
         rank[order] = np.arange(len(cells))
-
-        annual = self._annual_of(rows, terms)
-        cap = np.where(terms.small, terms.limit * parameters.annual_cap_periods, 0)
-        annual, absurd = _capped(number, annual, cap[connection])
         points = Points(
             grid_area=area,
             number=number,
@@ -316,17 +310,15 @@ class Register:
         )
         return points, absurd
 
-    def _others(
-        self, rows: Int64s, terms: _Terms, parameters: Parameters
-    ) -> tuple[AreaPoints, Records]:
+    def _others(self, rows: Int64s, terms: _Terms) -> tuple[AreaPoints, Records]:
         rows = rows[~self._by_customer[self._connection[rows]]]
         number = self._history.subject[rows]
         connection = self._connection[rows]
         of = [self._connections[i] for i in connection.tolist()]
         parties = [self._parties[i] for i in self._party[rows].tolist()]
         reckoned = np.array([one.group == codes.UNMETERED for one in self._connections], bool)
-        cap = np.where(reckoned & terms.small, terms.limit * parameters.annual_cap_periods, 0)
-        annual, absurd = _capped(number, self._annual_of(rows, terms), cap[connection])
+        most = np.where(reckoned & terms.small, terms.most, 0)
+        annual, absurd = self._annual_of(rows, most, terms)
         others = AreaPoints(
             number=number,
             group=[one.group for one in of],
@@ -352,24 +344,31 @@ class Register:
             )
         return others, np.concatenate([absurd, *twice])
 
-    def _annual_of(self, rows: Int64s, terms: _Terms) -> _Annual:
-        """Give the annual volumes of rows, a default where the register does not know them."""
-        total, low = self._annual[rows], self._annual_low[rows]
-        known = total != _UNKNOWN
-        if not known.all():
-            default = terms.annual[self._connection[rows]]
-            total = np.where(known, total, default)
-            low = np.where(known, low, default // 2)
-            # Without infeed there is nothing to be known about it.
-            known[:, 1] |= ~terms.with_infeed[self._connection[rows]]
-        return _Annual(total, low, known)
+    def _annual_of(self, rows: Int64s, most: Int64s, terms: _Terms) -> tuple[_Annual, Records]:
+        """Give the annual volumes of rows: a default where none is known, capped where absurd.
+
+        Parameters
+        ----------
+        most : (connections), what each could carry in a year [Wh]; 0 where none is known.
+        """
+        total, low, known, above = kernels.annual_volumes(
+            rows, self._annual, self._annual_low, self._connection, terms.annual, most
+        )
+        connection = self._connection[rows]
+        # Without infeed there is nothing to be known about it.
+        known[:, 1] |= ~terms.with_infeed[connection]
+        annual = _Annual(total, low, known)
+        if not above:
+            return annual, np.empty(0, findings.RECORD)
+        return _capped(self._history.subject[rows], annual, most[connection])
 
 
 class _Terms(NamedTuple):
     """What each connection means on a day, (connections): see Points.
 
     `kind` is its index in `kinds`, profile category and consumption type; `annual` (connections, 2)
-    the annual volumes to assume [Wh]; `small` whether it is of the small segment.
+    the annual volumes to assume, `most` what it could carry in a year [Wh]; `small` whether it is
+    of the small segment.
     """
 
     state: npt.NDArray[np.int8]
@@ -379,6 +378,7 @@ class _Terms(NamedTuple):
     with_infeed: Bools
     small: Bools
     annual: Int64s
+    most: Int64s
     kind: Int64s
     kinds: Sequence[tuple[str, str]]
 
@@ -404,6 +404,7 @@ def _terms(connections: Sequence[Connection], day: date, parameters: Parameters)
         np.array([one.with_infeed for one in connections], bool),
         np.array([one.market_segment == codes.SMALL for one in connections], bool),
         np.array(annual, np.int64).reshape(-1, 2),
+        np.array(limits, np.int64) * parameters.annual_cap_periods,
         np.array(kind, np.int64),
         kinds,
     )
@@ -424,10 +425,7 @@ def _capped(number: Int64s, annual: _Annual, cap: Int64s) -> tuple[_Annual, Reco
     ----------
     cap : (points) [Wh]; 0 where none is known.
     """
-    above = (annual.total > cap[:, None]) & (cap[:, None] > 0)
-    if not above.any():
-        return annual, np.empty(0, findings.RECORD)
-    point, direction = np.nonzero(above)
+    point, direction = np.nonzero((annual.total > cap[:, None]) & (cap[:, None] > 0))
     total, low = annual.total.copy(), annual.low.copy()
     for p, d in zip(point.tolist(), direction.tolist(), strict=True):
         total[p, d] = cap[p]

@@ -241,22 +241,20 @@ class Home:
     ) -> list[Block]:
         """List the blocks of an area and day as known at a moment; each point is in one block."""
         layers = self.layers(day, grid_area, known_at)
-        several = len({layer.order for layer in layers}) > 1
-        hidden: Int64s | None = None
+        orders = sorted({layer.order for layer in layers}, reverse=True)
+        hidden = np.empty(0, np.int64)
         blocks = []
-        for order in sorted({layer.order for layer in layers}, reverse=True):
+        for order in orders:
             mine = [layer for layer in layers if layer.order == order]
             for layer in mine:
                 for group in range(layer.metadata.num_row_groups):
-                    block = Block(layer, group, hidden, only)
-                    if only is not None:
-                        first, last = block.range()
-                        if np.searchsorted(only, first) == np.searchsorted(only, last, "right"):
-                            continue
-                    blocks.append(block)
-            if several:
-                held = [layer.numbers() for layer in mine]
-                hidden = np.unique(np.concatenate([*held, *([] if hidden is None else [hidden])]))
+                    first, last = layer.range(group)
+                    asked = None if only is None else _between(only, first, last)
+                    if asked is None or len(asked):
+                        near = _between(hidden, first, last)
+                        blocks.append(Block(layer, group, near if len(near) else None, asked))
+            if order != orders[-1]:
+                hidden = np.unique(np.concatenate([hidden, *(layer.numbers() for layer in mine)]))
         return blocks
 
     def kept(self, day: date, grid_area: str) -> Path:
@@ -402,3 +400,8 @@ def _gone(path: Path, *, take_away: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _between(numbers: Int64s, first: int, last: int) -> Int64s:
+    """Give the numbers, sorted, from one to another."""
+    return numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, last, "right")]
