@@ -111,15 +111,14 @@ COLUMNS = (*_AXES, *Party._fields, *Connection._fields, *_ANNUAL)
 class Part(NamedTuple):
     """Some rows of the register as numbers.
 
-    `party` and `connection` are indexes in `parties` and `connections`; `annual` and `annual_low`
-    (rows, 2) the annual offtake and infeed [Wh] and the low tariff's part, -1 where not given.
+    `party` and `connection` are indexes in `parties` and `connections`; `annual` holds the annual
+    volumes in the order of the columns [Wh], (rows) each, -1 where not given.
     """
 
     axes: Axes
     party: Int32s
     connection: Int32s
-    annual: Int64s
-    annual_low: Int64s
+    annual: tuple[Int64s, ...]
     parties: Sequence[Party]
     connections: Sequence[Connection]
 
@@ -132,19 +131,11 @@ def part_of(rows: pa.Table, known_at: int) -> Part:
     rows = known_by(rows, known_at)
     party, parties = _combined(rows, Party._fields)
     connection, connections = _combined(rows, Connection._fields)
-    totals, lows = [], []
-    for name in ("offtake", "infeed"):
-        normal = numbers(rows[f"annual_{name}_normal_wh"], _UNKNOWN)
-        low = numbers(rows[f"annual_{name}_low_wh"], _UNKNOWN)
-        given = (normal != _UNKNOWN) | (low != _UNKNOWN)
-        lows.append(np.where(given, np.maximum(low, 0), _UNKNOWN))
-        totals.append(np.where(given, np.maximum(normal, 0) + np.maximum(low, 0), _UNKNOWN))
     return Part(
         axes_of(rows, "accounting_point"),
         party,
         connection,
-        np.stack(totals, axis=1),
-        np.stack(lows, axis=1),
+        tuple(numbers(rows[name], _UNKNOWN) for name in _ANNUAL),
         [Party(*words) for words in parties],
         [Connection(*words) for words in connections],
     )
@@ -155,19 +146,31 @@ def _combined(rows: pa.Table, names: Sequence[str]) -> tuple[Int32s, list[tuple[
     code = np.zeros(rows.num_rows, np.int64)
     made: list[tuple[Any, ...]] = [()] if rows.num_rows else []
     for name in names:
-        column = rows[name].combine_chunks()
-        if not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-        words = column.dictionary.to_pylist()
-        if len(words) == 1 and not column.null_count:
-            made = [(*before, words[0]) for before in made]
+        index, words = _coded(rows[name].combine_chunks())
+        if index is None:
+            made = [(*before, *words) for before in made]
             continue
-        index = pc.fill_null(column.indices, len(words)).to_numpy(zero_copy_only=False)
-        words.append(None)
         # Few of all combinations occur, so that the numbers stay small from column to column.
         occurring, code = _numbered(code * len(words) + index, len(made) * len(words))
         made = [(*made[n // len(words)], words[n % len(words)]) for n in occurring.tolist()]
     return code.astype(np.int32), made
+
+
+def _coded(column: pa.Array) -> tuple[npt.NDArray[np.integer] | None, list[Any]]:
+    """Number the words of a column, and list them; no numbers where all are alike."""
+    if column.null_count == len(column):
+        return None, [None]
+    if not pa.types.is_dictionary(column.type):
+        lowest, highest = pc.min_max(column).values()
+        if lowest == highest and not column.null_count:
+            return None, [lowest.as_py()]
+        column = column.dictionary_encode()
+    words = column.dictionary.to_pylist()
+    if len(words) == 1 and not column.null_count:
+        return None, words
+    if not column.null_count:
+        return column.indices.to_numpy(), words
+    return pc.fill_null(column.indices, len(words)).to_numpy(), [*words, None]
 
 
 def _numbered(key: Int64s, size: int) -> tuple[Int64s, Int64s]:
@@ -216,13 +219,12 @@ class Register:
                 strict=True,
             )
         )
-        annual = np.concatenate([part.annual for part in parts])
-        annual_low = np.concatenate([part.annual_low for part in parts])
+        annual = [np.concatenate(of) for of in zip(*(part.annual for part in parts), strict=True)]
         self._history = History(axes)
         self.until = self._history.until
         row = self._history.row
         self._party, self._connection = party[row], connection[row]
-        self._annual, self._annual_low = annual[row], annual_low[row]
+        self._annual = tuple(column[row] for column in annual)
         self._parties, self._connections = list(parties), list(connections)
         self._areas = sorted({party.grid_area for party in parties})
         place = {area: i for i, area in enumerate(self._areas)}
@@ -281,7 +283,7 @@ class Register:
     def _points(self, area: str, rows: Int64s, terms: _Terms) -> tuple[Points, Records]:
         rows = rows[self._by_customer[self._connection[rows]]]
         number = self._history.subject[rows]
-        party, connection = self._party[rows], self._connection[rows]
+        party, connection = self._party[rows], self._connection[rows].astype(np.intp)
         annual, absurd = self._annual_of(rows, np.where(terms.small, terms.most, 0), terms)
         # Parties and kinds are few, so every combination has a number and those that occur are few.
         size = len(self._parties) * len(terms.kinds)
@@ -352,7 +354,7 @@ class Register:
         most : (connections), what each could carry in a year [Wh]; 0 where none is known.
         """
         total, low, known, above = kernels.annual_volumes(
-            rows, self._annual, self._annual_low, self._connection, terms.annual, most
+            rows, self._annual, self._connection, terms.annual, most
         )
         connection = self._connection[rows]
         # Without infeed there is nothing to be known about it.

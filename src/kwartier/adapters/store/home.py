@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kwartier import periods
+from kwartier import periods, tables
 from kwartier.adapters.store import quarter_volumes
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
 from kwartier.adapters.store.writing import (
@@ -57,6 +57,20 @@ from kwartier.adapters.store.writing import (
 from kwartier.arrays import Delivered, Int64s
 
 _ROW_GROUP = 131_072  # rows; what is read side by side
+_ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
+# Chosen by measuring decode time and size (docs/decisions.md §26).
+_LAYOUTS: dict[str, dict[str, Any]] = {
+    "register": {
+        "compression": "lz4",
+        "use_dictionary": [
+            name for name in tables.REGISTER.names if name not in ("accounting_point", *_ANNUAL)
+        ],
+        "column_encoding": {
+            "accounting_point": "DELTA_BINARY_PACKED",
+            **dict.fromkeys(_ANNUAL, "BYTE_STREAM_SPLIT"),
+        },
+    }
+}
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 
@@ -136,10 +150,11 @@ class Home:
         taken = [d for d in self.deliveries(known_at) if d["kind"] == kind]
         return max(taken, key=lambda d: (d["recorded_at"], d["number"]), default=None)
 
-    def add(self, table: pa.Table, path: Path, **options: Any) -> dict[str, Any]:
+    def add(self, table: pa.Table, path: Path) -> dict[str, Any]:
         """Write a table to a path of the home; it exists once a manifest names it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with Writer(self.root, path, table.schema, **options) as writer:
+        layout = _LAYOUTS.get(path.parent.name, {})
+        with Writer(self.root, path, table.schema, **layout) as writer:
             for first in range(0, max(len(table), 1), _ROW_GROUP):
                 writer.write(table.slice(first, _ROW_GROUP))
         return writer.entry()
