@@ -1,9 +1,9 @@
 """The engine on a cluster: Apache Spark, or Sail, which speaks the same protocol.
 
-The driver sends references to blocks, each with what the register says of its points. A task reads
+The driver sends references to stretches of blocks, each with what the register says of its points. A task reads
 its blocks itself, from where they are kept, and gives what they add up to; that meets in a tree, so
 the driver adds up few. Every level has the same columns. The driver holds against each other which
-blocks it sent and which came back: a task that was made twice, or a result that was lost, can never
+stretches it sent and which came back: a task that was made twice, or a result that was lost, can never
 become a sum.
 
 Source: decisions §26.
@@ -35,13 +35,12 @@ from kwartier.parameters import Parameters
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-_BLOCKS_A_TASK = 4
 _MET_BY_DRIVER = 16  # parts; where there are more, they meet in one more level
 _BYTES_A_JOB = 64 * 2**20  # a message of Spark Connect may have 128 MiB
 _BEAT = 60.0  # seconds between signs of life while a job runs
 
-_SENT = pa.schema([("ordinal", pa.int64()), ("points", pa.binary()), ("block", pa.binary())])
-# Which blocks, what they give, or why one of them could not be read.
+_SENT = pa.schema([("ordinal", pa.int64()), ("points", pa.binary()), ("stretch", pa.binary())])
+# Which stretches, what they give, or why one of them could not be read.
 _PARTS = pa.schema(
     [("ordinals", pa.list_(pa.int64())), ("content", pa.binary()), ("unread", pa.string())]
 )
@@ -53,22 +52,31 @@ class ClusterError(Exception):
 
 
 class Block(Protocol):
-    """A reference to a batch of whole points: pickled here, read on another machine."""
-
-    def range(self) -> tuple[int, int]:
-        """The lowest and the highest point in it."""
+    """A reference to a batch of whole points, read where it is needed."""
 
     def read(self) -> Rows:
         """Read the rows."""
 
 
-class _Sums:
-    """What blocks add up to, packed."""
+class Stretch(Protocol):
+    """Blocks whose points follow each other: pickled here, read on another machine."""
 
-    def of(self, rows: Rows, day: pipeline.Day) -> bytes:
-        made = pipeline.Partial.nothing(day)
-        pipeline.wide(rows, day, made)
-        return pipeline.to_bytes(pipeline.pack(day, made))
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The blocks, in order."""
+
+    def range(self) -> tuple[int, int]:
+        """The numbers of the lowest and the highest point."""
+
+
+class _Sums:
+    """What stretches add up to, packed."""
+
+    def of(self, blocks: Sequence[Block], part: pipeline.Day) -> bytes:
+        made = pipeline.Partial.nothing(part)
+        for block in blocks:
+            pipeline.wide(block.read(), part, made)
+        return pipeline.to_bytes(pipeline.pack(part, made))
 
     def together(self, parts: Sequence[bytes], periods: int) -> bytes:
         packed = [pipeline.from_bytes(part, periods) for part in parts]
@@ -81,8 +89,9 @@ class _Visits:
 
     visit: Callable[[Rows, pipeline.Day], npt.NDArray[Any]]
 
-    def of(self, rows: Rows, day: pipeline.Day) -> bytes:
-        return np.ascontiguousarray(self.visit(rows, day)).tobytes()
+    def of(self, blocks: Sequence[Block], part: pipeline.Day) -> bytes:
+        made = [self.visit(block.read(), part) for block in blocks]
+        return b"".join(np.ascontiguousarray(rows).tobytes() for rows in made)
 
     def together(self, parts: Sequence[bytes], periods: int) -> bytes:
         return b"".join(parts)
@@ -104,7 +113,7 @@ class _Job:
     version: str = kwartier.__version__
 
     def first(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Read the blocks that came to a task."""
+        """Read the stretches that came to a task."""
         ordinals, parts = [], []
         for row in _rows(batches):
             ordinals.append(row["ordinal"])
@@ -117,14 +126,14 @@ class _Job:
                 return
             with pa.input_stream(pa.BufferReader(row["points"]), compression="zstd") as packed:
                 points: Points = pickle.load(packed)
-            day = pipeline.Day(self.day, points._replace(cells=self.cells), self.parameters)
+            part = pipeline.Day(self.day, points._replace(cells=self.cells), self.parameters)
+            stretch: Stretch = pickle.loads(row["stretch"])
             try:
-                rows = pickle.loads(row["block"]).read()
+                parts.append(self.work.of(stretch.blocks, part))
             except self.unreadable as error:
                 # Told as data, since not every engine carries the text of what a task raises.
                 yield _part(ordinals, unread=str(error))
                 return
-            parts.append(self.work.of(rows, day))
         if ordinals:
             yield _part(ordinals, self.work.together(parts, self.periods))
 
@@ -153,42 +162,31 @@ def _part(
     return pa.RecordBatch.from_pylist([row], schema=_PARTS)
 
 
-def _sent(block: Block, day: pipeline.Day) -> tuple[bytes, bytes]:
-    """Pack what wide() asks of the points of a block, and the block."""
-    points = day.points
-    first, last = block.range()
-    part = slice(*np.searchsorted(points.number, [first, last + 1]).tolist())
-    few = Points(
-        points.grid_area,
-        points.number[part],
-        points.state[part],
-        points.cell[part],
-        points.limit[part],
-        points.multiplier[part],
-        points.rolls_at[part],
-        points.with_infeed[part],
-        points.annual[part],
-        # A block needs neither; its cells are told once to every task.
-        annual_low=points.annual_low[:0],
-        annual_known=points.annual_known[:0],
+def _sent(stretch: Stretch, day: pipeline.Day) -> tuple[bytes, bytes]:
+    """Pack what wide() asks of the points of a stretch, and the stretch."""
+    part, _ = day.between(*stretch.range())
+    points = part.points._replace(
+        # Its blocks need neither; the cells are told once to every task.
+        annual_low=part.points.annual_low[:0],
+        annual_known=part.points.annual_known[:0],
         cells=(),
     )
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as packed:
-        pickle.dump(few, packed, protocol=5)
-    return sink.getvalue().to_pybytes(), pickle.dumps(block)
+        pickle.dump(points, packed, protocol=5)
+    return sink.getvalue().to_pybytes(), pickle.dumps(stretch)
 
 
-def _jobs(blocks: Sequence[Block], day: pipeline.Day) -> Iterator[pa.Table]:
-    """Pack blocks, no more into a job than a message may hold."""
+def _jobs(stretches: Sequence[Stretch], day: pipeline.Day) -> Iterator[pa.Table]:
+    """Pack stretches, no more into a job than a message may hold."""
     rows: list[dict[str, Any]] = []
     size = 0
-    for ordinal, block in enumerate(blocks):
-        points, reference = _sent(block, day)
+    for ordinal, stretch in enumerate(stretches):
+        points, reference = _sent(stretch, day)
         if rows and size + len(points) + len(reference) > _BYTES_A_JOB:
             yield pa.Table.from_pylist(rows, schema=_SENT)
             rows, size = [], 0
-        rows.append({"ordinal": ordinal, "points": points, "block": reference})
+        rows.append({"ordinal": ordinal, "points": points, "stretch": reference})
         size += len(points) + len(reference)
     if rows:
         yield pa.Table.from_pylist(rows, schema=_SENT)
@@ -197,12 +195,12 @@ def _jobs(blocks: Sequence[Block], day: pipeline.Day) -> Iterator[pa.Table]:
 def checked(
     sent: Iterable[int], came: Iterable[dict[str, Any]], unreadable: type[Exception]
 ) -> list[bytes]:
-    """Give the parts that came back, when each block that was sent is in them once.
+    """Give the parts that came back, when each stretch that was sent is in them once.
 
     Raises
     ------
     unreadable : a block could not be read.
-    ClusterError : a block is in them twice or not at all.
+    ClusterError : a stretch is in them twice or not at all.
     """
     parts = list(came)
     unread = sorted(part["unread"] for part in parts if part["unread"] is not None)
@@ -212,7 +210,7 @@ def checked(
     given = sorted(ordinal for part in parts for ordinal in part["ordinals"])
     if given != asked:
         raise ClusterError(
-            f"the cluster gave {len(given)} blocks, of which {len(set(given))} different, for the "
+            f"the cluster gave {len(given)} stretches, of which {len(set(given))} different, for the "
             f"{len(asked)} that it was asked; nothing of them counts. Ask again"
         )
     return [part["content"] for part in parts]
@@ -233,13 +231,13 @@ class Cluster:
 
     def reduce(
         self,
-        blocks: Sequence[Block],
+        stretches: Sequence[Stretch],
         day: pipeline.Day,
         *,
         unreadable: type[Exception],
         alive: Callable[[], None],
     ) -> pipeline.Partial:
-        """Send blocks through pipeline.wide() and sum what comes out.
+        """Send stretches of blocks through pipeline.wide() and sum what comes out.
 
         Parameters
         ----------
@@ -248,16 +246,16 @@ class Cluster:
 
         Raises
         ------
-        ClusterError : the cluster failed, or lost or doubled a block.
+        ClusterError : the cluster failed, or lost or doubled a stretch.
         """
         total = pipeline.Partial.nothing(day)
-        for part in self._parts(_Sums(), blocks, day, unreadable, alive):
-            total.add(pipeline.unpack(day, pipeline.from_bytes(part, day.periods)))
+        for part in self._parts(_Sums(), stretches, day, unreadable, alive):
+            total.add(*pipeline.unpack(day, pipeline.from_bytes(part, day.periods)))
         return total
 
     def gather(
         self,
-        blocks: Sequence[Block],
+        stretches: Sequence[Stretch],
         day: pipeline.Day,
         visit: Callable[[Rows, pipeline.Day], npt.NDArray[Any]],
         dtype: npt.DTypeLike,
@@ -265,7 +263,7 @@ class Cluster:
         unreadable: type[Exception],
         alive: Callable[[], None],
     ) -> npt.NDArray[Any]:
-        """Visit blocks and give all rows that come out, in any order.
+        """Visit stretches of blocks and give all rows that come out, in any order.
 
         Parameters
         ----------
@@ -274,25 +272,25 @@ class Cluster:
         Others, and errors, as those of reduce().
         """
         return np.frombuffer(
-            b"".join(self._parts(_Visits(visit), blocks, day, unreadable, alive)), dtype
+            b"".join(self._parts(_Visits(visit), stretches, day, unreadable, alive)), dtype
         )
 
     def _parts(
         self,
         work: _Sums | _Visits,
-        blocks: Sequence[Block],
+        stretches: Sequence[Stretch],
         day: pipeline.Day,
         unreadable: type[Exception],
         alive: Callable[[], None],
     ) -> Iterator[bytes]:
         job = _Job(work, day.day, day.periods, day.parameters, day.points.cells, unreadable)
-        for sent in _jobs(blocks, day):
+        for sent in _jobs(stretches, day):
             with _beating(alive), _told():
                 came = self._made(sent, job)
             yield from checked(sent["ordinal"].to_pylist(), came.to_pylist(), unreadable)
 
     def _made(self, sent: pa.Table, job: _Job) -> pa.Table:
-        tasks = -(-len(sent) // _BLOCKS_A_TASK)
+        tasks = len(sent)
         frame = self._session.createDataFrame(sent).repartition(tasks)
         frame = frame.mapInArrow(job.first, _PARTS_IN_SPARK)
         while tasks > _MET_BY_DRIVER:

@@ -1,10 +1,17 @@
 """The home: where everything that kwartier keeps is kept."""
 
 from kwartier.adapters.store import kept
-from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, meter_codes
+from kwartier.adapters.store.day_rows import (
+    Block,
+    Layer,
+    LayerWriter,
+    Stretch,
+    meter_codes,
+    stretches,
+)
 from kwartier.adapters.store.home import Home
 from kwartier.adapters.store.storage import HomeError
-from kwartier.adapters.store.writing import sha256
+from kwartier.adapters.store.writing import Piece, sha256
 
 __all__ = [
     "Block",
@@ -12,7 +19,10 @@ __all__ = [
     "HomeError",
     "Layer",
     "LayerWriter",
+    "Piece",
+    "Stretch",
     "kept",
     "meter_codes",
     "sha256",
+    "stretches",
 ]

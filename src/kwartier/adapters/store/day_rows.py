@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 from hashlib import blake2b
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from kwartier.adapters.store.writing import Writer
 from kwartier.arrays import NOT_READ, Int64s, Rows
 
 ROW_GROUP = 16_384
+_STRETCHES = 32  # of a layer, at most
 _LARGEST = np.iinfo(np.int32).max
 _REGISTER = pa.field("register", pa.string(), nullable=False)
 _POINT = pa.field("accounting_point", pa.int64(), nullable=False)
@@ -78,6 +80,11 @@ class Layer:
         """Be the same layer, with its footer, for all blocks of it that come to a machine."""
         return _layer, (self.storage, self.place, self.complete, self.order, self.sha256)
 
+    def range(self, row_group: int) -> tuple[int, int]:
+        """The lowest and the highest point in a row group."""
+        statistics = self.metadata.row_group(row_group).column(0).statistics
+        return statistics.min, statistics.max
+
     def numbers(self) -> Int64s:
         """The points it holds, each once."""
         with self.reading():
@@ -92,30 +99,16 @@ def _layer(storage: Storage, place: str, complete: bool, order: int, sha256: str
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A row group of a layer, less the points that a later delivery holds.
+    """A row group of a layer.
 
-    `only` restricts it to some points; both are sorted.
+    `hidden` are the points in its range that a later delivery holds, None: there are none; `only`
+    restricts it to some points. Both are sorted.
     """
 
     layer: Layer
     row_group: int
     hidden: Int64s | None = None
     only: Int64s | None = None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Take along only the points that may be in it."""
-        some = (self.hidden, self.only)
-        near = [None if points is None else self._near(points) for points in some]
-        return Block, (self.layer, self.row_group, *near)
-
-    def _near(self, points: Int64s) -> Int64s:
-        first, last = self.range()
-        return points[slice(*np.searchsorted(points, [first, last + 1]).tolist())]
-
-    def range(self) -> tuple[int, int]:
-        """The lowest and the highest point in it."""
-        statistics = self.layer.metadata.row_group(self.row_group).column(0).statistics
-        return statistics.min, statistics.max
 
     def numbers(self) -> Int64s:
         """Read the points of its rows, also of those that are hidden."""
@@ -130,9 +123,7 @@ class Block:
         """Name what is in it: the file, the row group, and the points that are hidden of it."""
         digest = blake2b(f"{self.layer.sha256} {self.row_group}".encode(), digest_size=16)
         if self.hidden is not None:
-            near = self._near(self.hidden)
-            if len(near):
-                digest.update(near[np.isin(near, self.numbers())].tobytes())
+            digest.update(self.hidden[np.isin(self.hidden, self.numbers())].tobytes())
         return digest.digest()
 
     def read(self) -> Rows:
@@ -172,6 +163,41 @@ class Block:
             complete=self.layer.complete,
         )
         return rows, names
+
+
+class Stretch(NamedTuple):
+    """Blocks of a layer that follow each other: what is computed, and kept, as one."""
+
+    blocks: tuple[Block, ...]
+
+    def range(self) -> tuple[int, int]:
+        """The lowest and the highest point in it."""
+        layer = self.blocks[0].layer
+        return (
+            layer.range(self.blocks[0].row_group)[0],
+            layer.range(self.blocks[-1].row_group)[1],
+        )
+
+    def name(self) -> bytes:
+        """Name what is in it."""
+        return b"".join(block.name() for block in self.blocks)
+
+
+def stretches(blocks: Sequence[Block], size: int | None = None) -> list[Stretch]:
+    """Put blocks of a layer together.
+
+    Parameters
+    ----------
+    size : how many, at most; when not given so many that there are a few dozen stretches of a
+        layer: fewer would have to be computed again as a whole where a little changed, more would
+        be work to keep.
+    """
+    made: list[Stretch] = []
+    for layer, of_layer in groupby(blocks, key=lambda block: block.layer):
+        many = size or -(-layer.metadata.num_row_groups // _STRETCHES)
+        for _, part in groupby(of_layer, key=lambda block: block.row_group // many):
+            made.append(Stretch(tuple(part)))
+    return made
 
 
 def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.signedinteger]:

@@ -46,7 +46,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kwartier import periods
+from kwartier import periods, tables
 from kwartier.adapters.store import quarter_volumes
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
 from kwartier.adapters.store.storage import (
@@ -58,7 +58,9 @@ from kwartier.adapters.store.storage import (
     sync,
 )
 from kwartier.adapters.store.writing import (
+    Piece,
     Writer,
+    pieces,
     read_json,
     read_table,
     read_text,
@@ -70,6 +72,21 @@ from kwartier.arrays import Delivered, Int64s
 
 # Names the home that a storage is of.
 _MARK = "home"
+_ROW_GROUP = 131_072  # rows; what is read side by side
+_ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
+# Chosen by measuring decode time and size (docs/decisions.md §26).
+_LAYOUTS: dict[str, dict[str, Any]] = {
+    "register": {
+        "compression": "lz4",
+        "use_dictionary": [
+            name for name in tables.REGISTER.names if name not in ("accounting_point", *_ANNUAL)
+        ],
+        "column_encoding": {
+            "accounting_point": "DELTA_BINARY_PACKED",
+            **dict.fromkeys(_ANNUAL, "BYTE_STREAM_SPLIT"),
+        },
+    }
+}
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 
@@ -196,10 +213,12 @@ class Home:
         taken = [d for d in self.deliveries(known_at) if d["kind"] == kind]
         return max(taken, key=lambda d: (d["recorded_at"], d["number"]), default=None)
 
-    def add(self, table: pa.Table, place: str, **options: Any) -> dict[str, Any]:
+    def add(self, table: pa.Table, place: str) -> dict[str, Any]:
         """Write a table to a place of the storage; it exists once a manifest names it."""
-        with Writer(self.storage, place, table.schema, **options) as writer:
-            writer.write(table)
+        layout = _LAYOUTS.get(place.partition("/")[0], {})
+        with Writer(self.storage, place, table.schema, **layout) as writer:
+            for first in range(0, max(len(table), 1), _ROW_GROUP):
+                writer.write(table.slice(first, _ROW_GROUP))
         return writer.entry()
 
     def add_text(self, text: str, path: Path) -> dict[str, Any]:
@@ -219,8 +238,19 @@ class Home:
 
         part : register, couplings, fractions or doubts.
         """
+        return [read_table(self.storage, place) for place in self._files_of(part, known_at)]
+
+    def pieces_of(self, part: str, known_at: int | None = None) -> list[Piece]:
+        """List what the tables of one part can be read by, in order of delivery."""
         return [
-            read_table(self.storage, f["path"], words_as_codes=part == "register")
+            piece
+            for place in self._files_of(part, known_at)
+            for piece in pieces(self.storage, place)
+        ]
+
+    def _files_of(self, part: str, known_at: int | None) -> list[str]:
+        return [
+            str(f["path"])
             for d in self.deliveries(known_at)
             for f in d["files"]
             if f["path"].startswith(part + "/")
@@ -293,22 +323,20 @@ class Home:
     ) -> list[Block]:
         """List the blocks of an area and day as known at a moment; each point is in one block."""
         layers = self.layers(day, grid_area, known_at)
-        several = len({layer.order for layer in layers}) > 1
-        hidden: Int64s | None = None
+        orders = sorted({layer.order for layer in layers}, reverse=True)
+        hidden = np.empty(0, np.int64)
         blocks = []
-        for order in sorted({layer.order for layer in layers}, reverse=True):
+        for order in orders:
             mine = [layer for layer in layers if layer.order == order]
             for layer in mine:
                 for group in range(layer.metadata.num_row_groups):
-                    block = Block(layer, group, hidden, only)
-                    if only is not None:
-                        first, last = block.range()
-                        if np.searchsorted(only, first) == np.searchsorted(only, last, "right"):
-                            continue
-                    blocks.append(block)
-            if several:
-                held = [layer.numbers() for layer in mine]
-                hidden = np.unique(np.concatenate([*held, *([] if hidden is None else [hidden])]))
+                    first, last = layer.range(group)
+                    asked = None if only is None else _between(only, first, last)
+                    if asked is None or len(asked):
+                        near = _between(hidden, first, last)
+                        blocks.append(Block(layer, group, near if len(near) else None, asked))
+            if order != orders[-1]:
+                hidden = np.unique(np.concatenate([hidden, *(layer.numbers() for layer in mine)]))
         return blocks
 
     def kept(self, day: date, grid_area: str) -> Path:
@@ -474,3 +502,8 @@ def _gone(path: Path, *, take_away: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _between(numbers: Int64s, first: int, last: int) -> Int64s:
+    """Give the numbers, sorted, from one to another."""
+    return numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, last, "right")]
