@@ -363,7 +363,7 @@ RULES = _rules(
 RULE_NAMES = tuple(RULES)
 RULE_INDEX = {name: index for index, name in enumerate(RULE_NAMES)}
 
-# A finding while it is being made: one record of whole numbers, so that kernels can write it.
+# A finding while it is being made: one record of whole numbers.
 RECORD = np.dtype(
     [
         ("rule", np.int32),
@@ -447,3 +447,9 @@ def records(
     made["limit"] = limit
     made["rows"] = rows
     return made
+
+
+def joined(*parts: Records) -> Records:
+    """Put findings together, in the order given."""
+    some = [part for part in parts if len(part)]
+    return np.concatenate(some) if some else np.empty(0, RECORD)
