@@ -128,6 +128,13 @@ class Points(NamedTuple):
     annual_known: Bools
     cells: tuple[Cell, ...]
 
+    def place(self, number: Int64s) -> Int64s:
+        """Give the index of each number; -1 where there is no such point."""
+        if not len(self.number):
+            return np.full(len(number), -1, np.int64)
+        at = np.minimum(np.searchsorted(self.number, number), len(self.number) - 1)
+        return np.where(self.number[at] == number, at, -1)
+
     def between(self, first: int, last: int) -> tuple[Points, int]:
         """Give the points from one number to another without a copy, and where they begin."""
         start, end = np.searchsorted(self.number, [first, last + 1]).tolist()
