@@ -369,12 +369,8 @@ def _across(
         on, opening = periods.number(other), periods.day_start(other) // periods.SECONDS
         over = np.nonzero((first_day <= on) & (on <= last_day))[0]
         points = points_on(other, np.unique(number[over]))
-        at = np.minimum(
-            np.searchsorted(points.number, number[over]), max(len(points.number) - 1, 0)
-        )
-        there = np.zeros(len(over), bool)
-        if len(points.number):
-            there = points.number[at] == number[over]
+        at = points.place(number[over])
+        there = at >= 0
         cells = [*day.points.cells, *points.cells]
         cell = own[over].copy()
         cell[there] = len(day.points.cells) + points.cell[at[there]]
