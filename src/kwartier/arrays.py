@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Wholes = npt.NDArray[np.signedinteger]  # of any width
@@ -137,6 +138,33 @@ class Points(NamedTuple):
     annual_low: Int64s
     annual_known: Bools
     cells: tuple[Cell, ...]
+
+    def place(self, number: Int64s) -> Int64s:
+        """Give the index of each number; -1 where there is no such point."""
+        if not len(self.number):
+            return np.full(len(number), -1, np.int64)
+        at = np.minimum(np.searchsorted(self.number, number), len(self.number) - 1)
+        return np.where(self.number[at] == number, at, -1)
+
+    def between(self, first: int, last: int) -> tuple[Points, int]:
+        """Give the points from one number to another without a copy, and where they begin."""
+        start, end = np.searchsorted(self.number, [first, last + 1]).tolist()
+        part = slice(start, end)
+        points = Points(
+            self.grid_area,
+            self.number[part],
+            self.state[part],
+            self.cell[part],
+            self.limit[part],
+            self.multiplier[part],
+            self.rolls_at[part],
+            self.with_infeed[part],
+            self.annual[part],
+            self.annual_low[part],
+            self.annual_known[part],
+            self.cells,
+        )
+        return points, start
 
 
 class AreaPoints(NamedTuple):

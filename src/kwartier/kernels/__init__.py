@@ -5,15 +5,17 @@ them side by side, and are compiled once per machine. All is integer arithmetic:
 on order or threads.
 """
 
+from kwartier.kernels.annual import annual_volumes
 from kwartier.kernels.chains import keep_longest_chains
 from kwartier.kernels.first_visit import first_visit
 from kwartier.kernels.oddities import both_above, far_from_median, still
 from kwartier.kernels.readings import any_read, hold_together, multiplied, not_read
-from kwartier.kernels.spreading import spread, spread_gaps
+from kwartier.kernels.spreading import spread, spread_across, spread_gaps
 from kwartier.kernels.volumes import add_volumes, around_gaps, counted, measured_volumes
 
 __all__ = [
     "add_volumes",
+    "annual_volumes",
     "any_read",
     "around_gaps",
     "both_above",
@@ -26,6 +28,7 @@ __all__ = [
     "multiplied",
     "not_read",
     "spread",
+    "spread_across",
     "spread_gaps",
     "still",
 ]

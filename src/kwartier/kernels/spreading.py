@@ -67,3 +67,50 @@ def spread_gaps(
         for t in range(first[g], last[g]):
             volume[cell[g], direction[g], t] += parts[t - first[g]]
             points[cell[g], direction[g], t] += 1
+
+
+@compiled
+def spread_across(
+    cell: Any,
+    direction: Any,
+    first: Any,
+    total: Any,
+    pieces: Any,
+    of_piece: Any,
+    volume: Any,
+    points: Any,
+) -> None:
+    """Spread the register difference of each gap over the days that it runs over; add one day's.
+
+    Parameters
+    ----------
+    cell, direction, first, total : (gaps): the cell and direction it belongs to, where its part of
+        this day begins, its difference [Wh].
+    pieces : (gaps + 1), where the pieces of each begin, in order of time.
+    of_piece : (pieces) each: a row of the weights, -1 for none at all; the positions from which
+        and up to which; whether it is the part of this day; and the weights (rows, periods).
+    volume, points : int64 (cells, 2, periods): added to.
+    """
+    shape, start, end, mine, weights = of_piece
+    for g in range(cell.size):
+        size = 0
+        for p in range(pieces[g], pieces[g + 1]):
+            size += end[p] - start[p]
+        weight = np.zeros(size, np.int64)
+        alike = np.zeros(size, np.int64)
+        at = 0
+        own = 0
+        for p in range(pieces[g], pieces[g + 1]):
+            length = end[p] - start[p]
+            if mine[p]:
+                own = at
+            if shape[p] >= 0:
+                weight[at : at + length] = weights[shape[p], start[p] : end[p]]
+                alike[at : at + length] = 1
+            at += length
+        parts = spread(total[g], weight if weight.any() else alike)
+        for p in range(pieces[g], pieces[g + 1]):
+            if mine[p]:
+                for t in range(end[p] - start[p]):
+                    volume[cell[g], direction[g], first[g] + t] += parts[own + t]
+                    points[cell[g], direction[g], first[g] + t] += 1

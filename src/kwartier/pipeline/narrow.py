@@ -29,6 +29,7 @@ from kwartier.arrays import (
     Gaps,
     Int64s,
     Line,
+    Points,
     Volumes,
 )
 from kwartier.findings import Records
@@ -66,13 +67,14 @@ class Around:
     ----------
     ends : the last or first accepted reading of some points on another day.
     read : which of some points another day accepted a reading of, by number.
-    day_on, shapes_on : the area's points, and all areas' shapes, on any day.
+    points_on : which of some points the area has on another day, as they are then.
+    shapes_on : all areas' shapes on any day.
     reaches_back : whether anything was read in the area so many days before, or earlier.
     """
 
     ends: brackets.AskDay
     read: Callable[[date, Int64s], Int64s]
-    day_on: Callable[[date], Day]
+    points_on: Callable[[date, Int64s], Points]
     shapes_on: Callable[[date], profiles.Shapes]
     reaches_back: Callable[[int], bool]
 
@@ -240,12 +242,9 @@ def _fall_back(day: Day, partial: Partial, around: Around) -> tuple[Day, Records
         if not len(left):
             break
         other = day.day - timedelta(days=away)
-        on = around.day_on(other).points
         numbers = points.number[left]
-        at = np.minimum(np.searchsorted(on.number, numbers), max(len(on.number) - 1, 0))
-        readable = np.zeros(len(left), bool)
-        if len(on.number):
-            readable = (on.number[at] == numbers) & (on.state[at] == MEASURABLE)
+        on = around.points_on(other, numbers)
+        readable = np.isin(numbers, on.number[on.state == MEASURABLE])
         left = left[readable]
         if len(left):
             left = left[~np.isin(points.number[left], around.read(other, points.number[left]))]
@@ -284,9 +283,9 @@ def _smart_meters(day: Day, partial: Partial, around: Around) -> _SmartMeters:
     within = gaps[gaps["kind"] == WITHIN]
     rest = np.concatenate([gaps[~edge & (gaps["kind"] != WITHIN)], rest])
 
-    shapes = {other: around.shapes_on(other) for other in {day.day} | brackets.days_of(closed)}
+    shapes = {other: around.shapes_on(other) for other in {day.day, *closed.days()}}
     of = _of_cells(day, shapes[day.day])
-    across = [_across(day, one, around.day_on, shapes) for one in closed]
+    across = _across(day, closed, around.points_on, shapes)
     calculated = {
         codes.FROM_REGISTERS: estimation.from_registers(
             points, n, within, across, of.shape, of.status
@@ -354,27 +353,55 @@ def _kind(cell: Cell) -> profiles.OfKind:
 
 def _across(
     day: Day,
-    one: brackets.Bracket,
-    day_on: Callable[[date], Day],
+    closed: brackets.Closed,
+    points_on: Callable[[date, Int64s], Points],
     shapes: Mapping[date, profiles.Shapes],
 ) -> estimation.Across:
-    """Give a gap over several days the shape that each of them has for the point as it was then."""
-    number = day.points.number[one.gap["point"]]
-    own = day.points.cell[one.gap["point"]]
-    days = brackets.days_over(one.opens, one.closes)
-    weights, live = [], []
-    for other in days:
-        opening = periods.day_start(other) // periods.SECONDS
-        points = day_on(other).points
-        at = np.searchsorted(points.number, number)
-        there = at < len(points.number) and points.number[at] == number
-        cell = points.cells[points.cell[at]] if there else day.points.cells[own]
-        shape = shapes[other].of(points.grid_area, _kind(cell), int(one.gap["direction"])).shape
-        part = shape[max(one.opens - opening, 0) : one.closes - opening]
+    """Give gaps over several days the shape that each day has for the point as it was then."""
+    number = day.points.number[closed.gaps["point"]]
+    own = day.points.cell[closed.gaps["point"]]
+    direction = closed.gaps["direction"]
+    first_day, last_day = brackets.days_over(closed.opens, closed.closes)
+    weights: list[Int64s] = []
+    row_of: dict[tuple[date, profiles.OfKind, int], int] = {}
+    pieces = []
+    for other in closed.days():
+        on, opening = periods.number(other), periods.day_start(other) // periods.SECONDS
+        over = np.nonzero((first_day <= on) & (on <= last_day))[0]
+        points = points_on(other, np.unique(number[over]))
+        at = points.place(number[over])
+        there = at >= 0
+        cells = [*day.points.cells, *points.cells]
+        cell = own[over].copy()
+        cell[there] = len(day.points.cells) + points.cell[at[there]]
+        shape = np.empty(len(over), np.int64)
+        for key in np.unique(cell * 2 + direction[over]).tolist():
+            kind, d = _kind(cells[key // 2]), key % 2
+            if (other, kind, d) not in row_of:
+                row_of[other, kind, d] = len(weights)
+                weights.append(shapes[other].of(day.points.grid_area, kind, d).shape)
+            shape[cell * 2 + direction[over] == key] = row_of[other, kind, d]
         # A day without current has its zeros, so all of the difference is of the other days.
-        current = not (there and points.state[at] == NO_CURRENT)
-        weights.append(part * current)
-        live.append(np.full(len(part), int(current), np.int64))
-    if not any(part.any() for part in weights):
-        weights = live
-    return estimation.Across(one.gap, one.difference, weights, days.index(day.day))
+        dead = there.copy()
+        dead[there] = points.state[at[there]] == NO_CURRENT
+        shape[dead] = -1
+        length = periods.count(other)
+        start = np.maximum(closed.opens[over] - opening, 0)
+        end = np.minimum(closed.closes[over] - opening, length)
+        pieces.append((over, shape, start, end, np.full(len(over), other == day.day)))
+    none = (np.empty(0, np.int64),) * 4 + (np.empty(0, bool),)
+    gap, shape, start, end, mine = map(np.concatenate, zip(none, *pieces, strict=True))
+    order = np.argsort(gap, kind="stable")
+    widths = np.zeros((len(weights), max(map(len, weights), default=0)), np.int64)
+    for row, weight in enumerate(weights):
+        widths[row, : len(weight)] = weight
+    return estimation.Across(
+        closed.gaps,
+        closed.difference,
+        np.searchsorted(gap[order], np.arange(len(closed.gaps) + 1)),
+        shape[order],
+        start[order],
+        end[order],
+        mine[order],
+        widths,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ import kwartier
 from kwartier import pipeline, tables
 from kwartier.adapters import store
 from kwartier.adapters.store import Home
-from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s
+from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points
 from kwartier.engines import embedded
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
@@ -39,47 +39,52 @@ class Made(NamedTuple):
 
 
 class Kept:
-    """What the blocks of an area and day added up to in earlier runs.
+    """What the stretches of an area and day added up to in earlier runs.
 
-    A block is computed again when it, a point in it or a parameter has changed.
+    A stretch is computed again when a block in it, a point in it or a parameter has changed.
 
     Attributes
     ----------
-    names : of the blocks that were asked for.
+    blocks, computed : how many blocks were asked for, and were not kept.
     """
 
     def __init__(self, home: Home, day: pipeline.Day, afresh: bool) -> None:
         self._folder = home.kept(day.day, day.points.grid_area)
-        self._day, self._afresh = day, afresh
+        self._afresh = afresh
         self._like = pipeline.like(day.periods)
-        self.names: dict[store.Block, str] = {}
-        self._put: set[store.Block] = set()
+        self._names: dict[store.Stretch, str] = {}
+        self._put: list[store.Stretch] = []
+
+    @property
+    def blocks(self) -> int:
+        """Count the blocks that were asked for."""
+        return sum(len(stretch.blocks) for stretch in self._names)
 
     @property
     def computed(self) -> int:
         """Count the blocks that were not kept."""
-        return len(self._put)
+        return sum(len(stretch.blocks) for stretch in self._put)
 
-    def get(self, block: store.Block) -> pipeline.Partial | None:
-        """Give what a block adds up to; None where it must be computed."""
-        name = blake2b(block.name(), digest_size=16)
-        name.update(pipeline.digest_of(self._day, *block.range()))
+    def get(self, stretch: store.Stretch, part: pipeline.Day) -> pipeline.Partial | None:
+        """Give what a stretch, of the points of a part, adds up to; None: compute it."""
+        name = sha256(stretch.name())
+        name.update(pipeline.digest_of(part))
         name.update(kwartier.__version__.encode())
-        self.names[block] = name.hexdigest()
+        self._names[stretch] = name.hexdigest()[:32]
         if self._afresh:
             return None
-        held = store.kept.read(self._folder / name.hexdigest(), self._like)
-        return None if held is None else pipeline.unpack(self._day, held)
+        held = store.kept.read(self._folder / self._names[stretch], self._like)
+        return None if held is None else pipeline.unpack(part, held)[0]
 
-    def put(self, block: store.Block, partial: pipeline.Partial) -> None:
-        """Keep what a block adds up to."""
-        self._put.add(block)  # not a count: several threads come here at once
-        store.kept.write(self._folder / self.names[block], pipeline.pack(self._day, partial))
+    def put(self, stretch: store.Stretch, part: pipeline.Day, partial: pipeline.Partial) -> None:
+        """Keep what a stretch adds up to."""
+        self._put.append(stretch)
+        store.kept.write(self._folder / self._names[stretch], pipeline.pack(part, partial))
 
     def sweep(self) -> None:
         """Let go of what no block of the day asks for any more."""
         if self._folder.is_dir():
-            live = set(self.names.values())
+            live = set(self._names.values())
             for path in sorted(self._folder.iterdir()):
                 if path.name not in live:
                     path.unlink(missing_ok=True)
@@ -104,7 +109,7 @@ class Way:
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
         fractions = home.table_of("fractions", known_at)
         self._fractions = pa.concat_tables([_KEPT_FRACTIONS.empty_table(), *fractions])
-        self._days: dict[date, OnDay] = {}
+        self._days: dict[date, dict[str, OnDay]] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
         self._partials: dict[tuple[date, str], pipeline.Partial] = {}
         self._delivered: dict[date, tuple[Delivered, list[tuple[str, str]]]] = {}
@@ -127,8 +132,8 @@ class Way:
 
     def has(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has any point on a day."""
-        on = self._on(day)
-        return len(on.points[grid_area].number) + len(on.others[grid_area].number) > 0
+        on = self._on(day)[grid_area]
+        return len(on.points.number) + len(on.others.number) > 0
 
     def couplings(self, day: date, grid_area: str) -> int:
         """Count the couplings of an area on a day."""
@@ -136,19 +141,23 @@ class Way:
 
     def needs_readings(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has points on a day that should have been read."""
-        return bool((self._on(day).points[grid_area].state == MEASURABLE).any())
+        return bool((self._on(day)[grid_area].points.state == MEASURABLE).any())
 
     def blocks(self, day: date, grid_area: str) -> int:
         """Count the blocks of readings of an area and day."""
         return len(self._home.blocks(day, grid_area, self._known_at))
 
-    def _day(self, day: date, grid_area: str) -> pipeline.Day:
-        points = self._on(day).points[grid_area]
-        return pipeline.Day(day, points, parameters_of(self._home, day, self._known_at))
+    def _day(self, day: date, grid_area: str, among: Int64s | None = None) -> pipeline.Day:
+        """Give a day with all points of an area, or only those of some numbers."""
+        held = parameters_of(self._home, day, self._known_at)
+        if among is None:
+            return pipeline.Day(day, self._on(day)[grid_area].points, held)
+        return pipeline.Day(day, self.register.some(day, grid_area, among, held), held)
 
-    def _on(self, day: date) -> OnDay:
+    def _on(self, day: date) -> dict[str, OnDay]:
         if day not in self._days:
-            if len(self._days) > 25:  # a day looks ten days back and forth
+            # All points of a country's day are much to hold; of the days around it few are asked.
+            while len(self._days) > 1:
                 del self._days[min(self._days)]
             held = parameters_of(self._home, day, self._known_at)
             self._days[day] = self.register.on(day, held)
@@ -166,14 +175,14 @@ class Way:
         if key not in self._partials:
             kept = Kept(self._home, self._day(day, grid_area), self._afresh)
             self._partials[key] = embedded.reduce(
-                self._blocks(day, grid_area),
+                store.stretches(self._blocks(day, grid_area)),
                 self._day(day, grid_area),
                 kept=kept,
                 threads=self._threads,
                 on_block=self._on_block,
             )
             kept.sweep()
-            self._counts[key] = (len(kept.names), kept.computed)
+            self._counts[key] = (kept.blocks, kept.computed)
         return self._partials[key]
 
     def _measured_in(
@@ -217,7 +226,7 @@ class Way:
         partial = self._visit(day, grid_area)
         delivered, files = self._volumes(day)
         area = pipeline.Area(
-            self._on(day).others[grid_area],
+            self._on(day)[grid_area].others,
             self._exchanges.of(day, grid_area),
             delivered,
             self._standards(day),
@@ -232,7 +241,7 @@ class Way:
             partial,
             area,
             self._around(day, grid_area, shapes_on),
-            [self._on(day).found[grid_area]],
+            [self._on(day)[grid_area].found],
         )
         needed = len(area.couplings.number) or any(g != "DIM" for g in area.others.group)
         layers = {
@@ -248,17 +257,17 @@ class Way:
         def ends(other: date, numbers: Int64s, last: bool) -> Ends:
             # The day next to this one shares a midnight with it, of which this day's rows tell.
             next_to = abs((other - day).days) == 1
+            on = self._day(other, grid_area, numbers)
             made = [
-                pipeline.ends_of(
-                    block.read(), self._day(other, grid_area), last=last, but_edge=next_to
-                )
+                pipeline.ends_of(block.read(), on, last=last, but_edge=next_to)
                 for block in self._blocks(other, grid_area, numbers)
             ]
             return np.concatenate([np.empty(0, END), *made])
 
         def read(other: date, numbers: Int64s) -> Int64s:
+            on = self._day(other, grid_area, numbers)
             made = [
-                pipeline.read_of(block.read(), self._day(other, grid_area))
+                pipeline.read_of(block.read(), on)
                 for block in self._blocks(other, grid_area, numbers)
             ]
             return np.concatenate([np.empty(0, np.int64), *made])
@@ -268,6 +277,7 @@ class Way:
             self._reaches_back = self._home.reads_since(since, grid_area, self._known_at)
             return self._reaches_back
 
-        return pipeline.Around(
-            ends, read, lambda other: self._day(other, grid_area), shapes_on, reaches_back
-        )
+        def points_on(other: date, numbers: Int64s) -> Points:
+            return self._day(other, grid_area, numbers).points
+
+        return pipeline.Around(ends, read, points_on, shapes_on, reaches_back)

@@ -36,12 +36,22 @@ from kwartier.findings import Records
 
 
 class Across(NamedTuple):
-    """A gap that runs over several days: the weights of each day's part, and which part is mine."""
+    """Gaps that run over several days, and the pieces that each has on them, in order of time.
 
-    gap: np.void
-    difference: int
-    weights: list[Int64s]
-    mine: int
+    `gaps`, `difference` (gaps) the part of each on this day, and what the register counted over all
+    of it [Wh]; `pieces` (gaps + 1) where the pieces of each begin. `shape`, `first`, `last`, `mine`
+    (pieces): a row of `weights` (shapes, periods), -1 on a day without current, the piece of it,
+    and whether it is this day's.
+    """
+
+    gaps: Gaps
+    difference: Int64s
+    pieces: Int64s
+    shape: Int64s
+    first: Int64s
+    last: Int64s
+    mine: Bools
+    weights: Int64s
 
 
 def gaps_of(
@@ -138,7 +148,7 @@ def from_registers(
     points: Points,
     periods_of_day: int,
     within: Gaps,
-    across: Sequence[Across],
+    across: Across,
     shape: Int64s,
     status: Sequence[Sequence[str]],
 ) -> Volumes:
@@ -161,15 +171,17 @@ def from_registers(
         result.volume,
         result.points,
     )
-    for one in across:
-        at = (int(points.cell[one.gap["point"]]), int(one.gap["direction"]))
-        part = slice(int(one.gap["first"]), int(one.gap["last"]))
-        parts = kernels.spread(one.difference, np.concatenate(one.weights))
-        start = sum(len(weights) for weights in one.weights[: one.mine])
-        result.volume[at][part] += parts[start : start + len(one.weights[one.mine])]
-        result.points[at][part] += 1
-    edge = np.array([one.gap for one in across], GAP)
-    _count_distinct(points, np.concatenate([within, edge]), result.any)
+    kernels.spread_across(
+        points.cell[across.gaps["point"]],
+        across.gaps["direction"],
+        across.gaps["first"],
+        across.difference,
+        across.pieces,
+        (across.shape, across.first, across.last, across.mine, across.weights),
+        result.volume,
+        result.points,
+    )
+    _count_distinct(points, np.concatenate([within, across.gaps]), result.any)
     return result
 
 

@@ -1,9 +1,16 @@
 """The home: where everything that kwartier keeps is kept."""
 
 from kwartier.adapters.store import kept
-from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, meter_codes
+from kwartier.adapters.store.day_rows import (
+    Block,
+    Layer,
+    LayerWriter,
+    Stretch,
+    meter_codes,
+    stretches,
+)
 from kwartier.adapters.store.home import Home
-from kwartier.adapters.store.writing import HomeError, read_table, sha256
+from kwartier.adapters.store.writing import HomeError, Piece, read_table, sha256
 
 __all__ = [
     "Block",
@@ -11,8 +18,11 @@ __all__ = [
     "HomeError",
     "Layer",
     "LayerWriter",
+    "Piece",
+    "Stretch",
     "kept",
     "meter_codes",
     "read_table",
     "sha256",
+    "stretches",
 ]
