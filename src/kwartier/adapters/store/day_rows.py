@@ -22,7 +22,7 @@ from kwartier.adapters.store.writing import Writer
 from kwartier.arrays import NOT_READ, Int64s, Rows
 
 ROW_GROUP = 16_384
-_STRETCHES = 32  # of a layer, at most
+STRETCHES = 32  # of a layer, at most
 _LARGEST = np.iinfo(np.int32).max
 _REGISTER = pa.field("register", pa.string(), nullable=False)
 _POINT = pa.field("accounting_point", pa.int64(), nullable=False)
@@ -194,7 +194,7 @@ def stretches(blocks: Sequence[Block], size: int | None = None) -> list[Stretch]
     """
     made: list[Stretch] = []
     for layer, of_layer in groupby(blocks, key=lambda block: block.layer):
-        many = size or -(-layer.metadata.num_row_groups // _STRETCHES)
+        many = size or -(-layer.metadata.num_row_groups // STRETCHES)
         for _, part in groupby(of_layer, key=lambda block: block.row_group // many):
             made.append(Stretch(tuple(part)))
     return made
