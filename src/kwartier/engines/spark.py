@@ -1,10 +1,10 @@
 """The engine on a cluster: Apache Spark, or Sail, which speaks the same protocol.
 
-The driver sends references to stretches of blocks, each with what the register says of its points. A task reads
-its blocks itself, from where they are kept, and gives what they add up to; that meets in a tree, so
-the driver adds up few. Every level has the same columns. The driver holds against each other which
-stretches it sent and which came back: a task that was made twice, or a result that was lost, can never
-become a sum.
+The driver sends references to stretches of blocks, each with what the register says of its points.
+A task reads its blocks itself, from where they are kept, and gives what they add up to; that meets
+in a tree, so the driver adds up few. Every level has the same columns. The driver holds against
+each other which stretches it sent and which came back: a task that was made twice, or a result that
+was lost, can never become a sum.
 
 Source: decisions §26.
 """
@@ -210,8 +210,8 @@ def checked(
     given = sorted(ordinal for part in parts for ordinal in part["ordinals"])
     if given != asked:
         raise ClusterError(
-            f"the cluster gave {len(given)} stretches, of which {len(set(given))} different, for the "
-            f"{len(asked)} that it was asked; nothing of them counts. Ask again"
+            f"the cluster gave {len(given)} stretches, of which {len(set(given))} different, for "
+            f"the {len(asked)} that it was asked; nothing of them counts. Ask again"
         )
     return [part["content"] for part in parts]
 
