@@ -16,12 +16,11 @@ from kwartier.arrays import Int64s, Rows
 from kwartier.runs.deliveries import (
     Intake,
     Source,
-    by_place,
     deliver_rows,
     in_order,
     new_files,
 )
-from kwartier.runs.door import ORDER, PLACED, Door, day_and_area, unpack
+from kwartier.runs.door import ORDER, Door, built, day_and_area
 from kwartier.runs.moments import Progress, identity, seconds, silent
 from kwartier.steps import delivery
 
@@ -56,7 +55,7 @@ def ingest(
         door = Door(home, moment, progress)
         name = identity([inputs, moment])
         batches = door.batches(files.read_readings(paths, clock))
-        rows = sorting.ordered(batches, PLACED, ORDER, home.scratch())
+        rows = sorting.ordered(batches, ORDER, home.scratch())
         written, found, kept = _write_layers(home, rows, door.areas, name, moment)
         doubts = pa.concat_tables([door.doubt_table(), *found])
         return deliver_rows(
@@ -65,34 +64,28 @@ def ingest(
 
 
 def _write_layers(
-    home: Home, batches: Iterator[pa.RecordBatch], areas: Sequence[str], name: str, moment: int
+    home: Home,
+    ordered: Iterator[tuple[int, Iterator[pa.RecordBatch]]],
+    areas: Sequence[str],
+    name: str,
+    moment: int,
 ) -> tuple[list[dict[str, Any]], list[pa.Table], int]:
     """Turn ordered readings into day rows and lay them over what is kept of the same points."""
     written: list[dict[str, Any]] = []
     found: list[pa.Table] = []
     kept = 0
-    for place, chunks in by_place(batches):
+    for place, chunks in ordered:
         day, area = day_and_area(place)
         at = periods.day_of_number(day)
         writer = home.layer_writer(at, areas[area], name)
         layers = bool(home.layers(at, areas[area], moment))
         records = []
         for chunk in chunks:
-            meters = store.meter_codes(chunk["meter_name"].combine_chunks())[1]
-            register, position, counts = unpack(chunk["slot"].to_numpy().astype(np.int64))
-            built = delivery.build(
-                periods.count(at),
-                chunk["number"].to_numpy(),
-                chunk["meter"].to_numpy(),
-                register,
-                position,
-                chunk["reading"].to_numpy(),
-                chunk["status"].to_numpy().astype(np.int64),
-                counts,
-            )
-            kept += built.kept
-            records.append(built.found)
-            rows = built.rows
+            meters = store.meter_codes(chunk["meter_name"])[1]
+            made = built(chunk, at)
+            kept += made.kept
+            records.append(made.found)
+            rows = made.rows
             if layers and len(rows.number):
                 before, names = _kept_rows(home, at, areas[area], moment, np.unique(rows.number))
                 rows = delivery.merge(before, rows)
