@@ -12,7 +12,7 @@ import pyarrow as pa
 from kwartier import findings, periods
 from kwartier.adapters import files, sorting, store
 from kwartier.adapters.store import Home
-from kwartier.arrays import Int64s, Rows
+from kwartier.arrays import Int64s, Rows, joined
 from kwartier.runs.deliveries import (
     Intake,
     Source,
@@ -102,11 +102,11 @@ def _kept_rows(
     """Read what is kept of some points."""
     none = np.empty(0, np.int64)
     empty = np.empty((0, periods.count(day) + 1), np.int64)
-    rows = Rows(none, none, none, empty, None, False)
+    parts = [Rows(none, none, none, empty, None, False)]
     names: dict[int, str] = {}
     for block in home.blocks(day, grid_area, moment, only):
         part, named = block.read_named()
         names |= named
         if len(part.number):
-            rows = rows.followed_by(part)
-    return rows, names
+            parts.append(part)
+    return joined(parts), names

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kwartier import codes, findings, periods
-from kwartier.arrays import NOT_READ, Bools, Delivered, Int64s, Rows
+from kwartier.arrays import NOT_READ, Bools, Delivered, Int64s, Rows, joined
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
 
@@ -337,12 +337,12 @@ def merge(old: Rows, new: Rows) -> Rows:
         goes before the old one, and what is not delivered anew stays.
     """
     source = np.repeat([0, 1], [len(old.number), len(new.number)])
-    both = old.followed_by(new)
+    both = joined([old, new])
     order = np.lexsort((source, both.register, both.meter, both.number))
-    joined = both.take(order)
-    number, meter, register = joined.number, joined.meter, joined.register
-    reading, status = joined.reading, joined.bits()
-    joined = joined._replace(status=status)
+    rows = both.take(order)
+    number, meter, register = rows.number, rows.meter, rows.register
+    reading, status = rows.reading, rows.bits()
+    rows = rows._replace(status=status)
     source = source[order]
     twin = np.zeros(len(source), bool)
     twin[1:] = (

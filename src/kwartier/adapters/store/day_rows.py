@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from kwartier import codes
 from kwartier.adapters.store.writing import Writer, reading
-from kwartier.arrays import NOT_READ, Int64s, Rows
+from kwartier.arrays import NOT_READ, Int64s, Rows, joined
 
 ROW_GROUP = 16_384
 _LARGEST = np.iinfo(np.int32).max
@@ -170,6 +170,12 @@ def meter_codes(name: pa.Array) -> tuple[Int64s, dict[int, str]]:
     return of_word[encoded.indices.fill_null(len(names)).to_numpy()], names
 
 
+def _meter_names(code: Int64s, names: Mapping[int, str]) -> pa.Array:
+    different, at = np.unique(code, return_inverse=True)
+    words = [names.get(number) for number in different.tolist()]
+    return pa.array(words, pa.string()).take(pa.array(at))
+
+
 class LayerWriter:
     """Writes the day rows of one delivery, area and day, points in rising order.
 
@@ -181,11 +187,12 @@ class LayerWriter:
         self._folder = root / "readings" / partition(day, grid_area)
         self._delivery = delivery
         self._writers: dict[bool, Writer] = {}
-        self._waiting: dict[bool, list[tuple[Rows, dict[int, str]]]] = {True: [], False: []}
+        self._waiting: dict[bool, list[Rows]] = {True: [], False: []}
+        self._names: dict[bool, dict[int, str]] = {True: {}, False: {}}
 
     def write(self, rows: Rows, meters: Mapping[int, str]) -> None:
         """Write rows, sorted by point, meter and register; a point's rows come in one call."""
-        whole = ((rows.reading >= 0) & (rows.reading <= _LARGEST)).all(axis=1)
+        whole = (rows.reading.min(axis=1) >= 0) & (rows.reading.max(axis=1) <= _LARGEST)
         if rows.status is not None:
             whole &= (rows.status == 0).all(axis=1)
         starts = np.ones(len(rows.number), bool)
@@ -199,40 +206,41 @@ class LayerWriter:
         for complete in (True, False):
             part = rows.take(whole == complete)
             if len(part.number):
-                self._waiting[complete].append((part, dict(meters)))
+                if complete:
+                    part = part._replace(reading=part.reading.astype(np.int32), status=None)
+                names = {code: meters[code] for code in np.unique(part.meter).tolist() if code}
+                self._names[complete] |= names
+                self._waiting[complete].append(part)
                 self._flush(complete, ROW_GROUP)
 
     def _flush(self, complete: bool, least: int) -> None:
         """Write what waits in row groups of whole points; less than `least` rows go on waiting."""
-        if sum(len(part.number) for part, _ in self._waiting[complete]) < least:
+        if sum(len(part.number) for part in self._waiting[complete]) < least:
             return
-        (rows, names), *more = self._waiting[complete]
-        for part, named in more:
-            rows = rows.followed_by(part)
-            names |= named
+        rows = joined(self._waiting[complete])
         ends = np.append(np.nonzero(rows.number[1:] != rows.number[:-1])[0] + 1, len(rows.number))
         at = 0
         while len(rows.number) - at >= least and at < len(rows.number):
             fitting = np.searchsorted(ends, at + ROW_GROUP, "right") - 1
             end = int(ends[max(fitting, np.searchsorted(ends, at, "right"))])
-            self._write(complete, rows.take(np.arange(at, end)), names)
+            self._write(complete, rows.cut(at, end))
             at = end
-        rest = rows.take(np.arange(at, len(rows.number)))
-        self._waiting[complete] = [(rest, names)] if len(rest.number) else []
+        rest = rows.cut(at, len(rows.number))
+        self._waiting[complete] = [rest] if len(rest.number) else []
+        names = self._names[complete]
+        self._names[complete] = {c: names[c] for c in np.unique(rest.meter).tolist() if c}
 
-    def _write(self, complete: bool, rows: Rows, names: Mapping[int, str]) -> None:
+    def _write(self, complete: bool, rows: Rows) -> None:
         size = rows.reading.size
         offsets = pa.array(np.arange(0, size + 1, rows.reading.shape[1], dtype=np.int32))
         columns = {
             _POINT: pa.array(rows.number),
             _REGISTER: pa.array(codes.REGISTERS).take(pa.array(rows.register)),
-            _METER: pa.array([names.get(code) for code in rows.meter.tolist()], pa.string())
-            if names
-            else pa.nulls(len(rows.number), pa.string()),
+            _METER: _meter_names(rows.meter, self._names[complete]),
         }
         readings = rows.reading.reshape(-1)
         if complete:
-            values = pa.array(readings.astype(np.int32))
+            values = pa.array(readings)
             columns[_WHOLE] = pa.ListArray.from_arrays(offsets, values, type=_WHOLE.type)
         else:
             values = pa.array(readings, mask=readings == NOT_READ)
