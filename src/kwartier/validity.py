@@ -12,9 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 
-_OPEN = np.int64(np.iinfo(np.int64).max)
+_OPEN = np.int32(np.iinfo(np.int32).max)
 
 
 def numbers(column: pa.ChunkedArray, missing: int) -> Int64s:
@@ -25,11 +26,47 @@ def numbers(column: pa.ChunkedArray, missing: int) -> Int64s:
     return np.asarray(filled.to_numpy(), np.int64)
 
 
-def taken(rows: pa.Table, index: Int64s) -> pa.Table:
+def days(column: pa.ChunkedArray) -> Int32s:
+    """Give a column of days by their numbers; where null, a day after all others."""
+    filled = pc.fill_null(column.cast(pa.int32()), int(_OPEN))
+    return np.asarray(filled.to_numpy(), np.int32)
+
+
+def taken(rows: pa.Table, index: Int64s | slice) -> pa.Table:
     """Take rows; all of them in their order are taken without a copy."""
-    if len(index) == rows.num_rows and (index == np.arange(len(index))).all():
-        return rows
-    return rows.take(pa.array(index))
+    return rows if isinstance(index, slice) else rows.take(pa.array(index))
+
+
+def known_by(rows: pa.Table, moment: int) -> pa.Table:
+    """Keep the rows that were recorded by a moment [s UTC]; later ones do not exist yet."""
+    known = numbers(rows["recorded_at"], 0) <= moment
+    return rows if known.all() else rows.filter(pa.array(known))
+
+
+class Axes(NamedTuple):
+    """What rows are about and when they hold: subject, first day, first day no more, record [s]."""
+
+    subject: Int64s
+    starts: Int32s
+    ends: Int32s
+    recorded: Int64s
+
+    def take(self, index: Int64s | npt.NDArray[np.bool_] | slice) -> Axes:
+        """Keep some of the rows."""
+        return Axes(self.subject[index], self.starts[index], self.ends[index], self.recorded[index])
+
+
+def axes_of(rows: pa.Table, key: str) -> Axes:
+    """Read the axes of a table with valid_from, valid_to and recorded_at.
+
+    key : the column of whole numbers that names what a row is about.
+    """
+    return Axes(
+        numbers(rows[key], 0),
+        days(rows["valid_from"]),
+        days(rows["valid_to"]),
+        numbers(rows["recorded_at"], 0),
+    )
 
 
 class Holding(NamedTuple):
@@ -45,61 +82,123 @@ class Holding(NamedTuple):
 
 
 class History:
-    """The rows of a register as known at a moment.
+    """The rows of a register as known at a moment, less those that were replaced.
 
     Parameters
     ----------
-    rows : a table with valid_from, valid_to and recorded_at, in any order.
-    key : the column of whole numbers that names what a row is about, its subject.
-    known_at : moment [s UTC]; rows recorded later do not exist yet.
+    axes : of all rows that were known by then, in any order.
 
     Attributes
     ----------
-    rows : the rows that were not replaced, by subject, start and record.
+    row : where each row that was not replaced stands among those given: by subject, start, record;
+        a slice where all of them stand so.
     subject : of each of them.
-    until : the moment at which the last of the rows became known [s UTC].
+    until : the moment at which the last of the rows given became known [s UTC]; 0: there is none.
     """
 
-    def __init__(self, rows: pa.Table, key: str, known_at: int) -> None:
-        recorded = numbers(rows["recorded_at"], 0)
-        known = recorded <= known_at
-        if not known.all():
-            rows, recorded = rows.filter(pa.array(known)), recorded[known]
-        subject = numbers(rows[key], 0)
-        starts = numbers(rows["valid_from"], 0)
-        order = np.lexsort((recorded, starts, subject))
-        # A later record of the same subject and start replaces the earlier one; rows recorded
-        # together stay, and show as an overlap.
-        subject, starts, recorded = subject[order], starts[order], recorded[order]
-        first = np.ones(len(order), bool)
-        first[1:] = (subject[1:] != subject[:-1]) | (starts[1:] != starts[:-1])
-        group = np.cumsum(first) - 1
-        newest = recorded[np.nonzero(np.append(first[1:], True)[: len(order)])[0]]
-        replaced = recorded < newest[group]
-        self.rows = taken(rows, order[~replaced])
-        self.subject = subject[~replaced]
-        self.until = int(recorded.max(initial=0))
-        self._starts = starts[~replaced]
-        self._recorded = recorded[~replaced]
-        self._ends = numbers(self.rows["valid_to"], int(_OPEN))
+    def __init__(self, axes: Axes) -> None:
+        self.until = int(axes.recorded.max(initial=0))
+        order = _order(axes)
+        if order is not None:
+            axes = axes.take(order)
+        kept = _newest(axes)
+        self._axes = axes if kept is None else axes.take(kept)
+        self.subject = self._axes.subject
+        self.row: Int64s | slice
+        if kept is None:
+            self.row = slice(None) if order is None else order
+        else:
+            self.row = np.nonzero(kept)[0] if order is None else order[kept]
 
-    def on(self, at: int) -> Holding:
-        """Find the row that counts for each subject on a day, given by its number."""
-        holds = (self._starts <= at) & (at < self._ends)
+    def on(self, at: int, among: Int64s | None = None) -> Holding:
+        """Find the row that counts for each subject on a day.
+
+        Parameters
+        ----------
+        at : the number of the day.
+        among : only these subjects, sorted.
+        """
+        shift, axes = None, self._axes
+        if among is not None:
+            shift = _rows_of(self.subject, among)
+            axes = axes.take(shift)
+        holds = (axes.starts <= at) & (at < axes.ends)
         rows = np.nonzero(holds)[0]
-        subject = self.subject[rows]
+        subject = axes.subject[rows]
+        last = np.ones(len(rows), bool)
+        last[:-1] = subject[1:] != subject[:-1]
+        chosen, times = rows, np.ones(len(rows), np.int64)
         # Of the rows that hold the day the last recorded counts, then the last to start.
-        if (subject[1:] == subject[:-1]).any():
-            order = np.lexsort((self._starts[rows], self._recorded[rows], subject))
-            rows, subject = rows[order], subject[order]
-        last = np.append(subject[1:] != subject[:-1], True) if len(rows) else np.empty(0, bool)
-        chosen = rows[last]
-        of_subject = np.cumsum(last) - last
-        together = self._recorded[rows] == self._recorded[chosen][of_subject]
-        times = np.bincount(of_subject[together], minlength=len(chosen))
-        lies = self._starts < self._ends
-        before = np.unique(self.subject[lies & (self._ends <= at)])
-        after = np.unique(self.subject[lies & (self._starts > at)])
-        gone = np.intersect1d(before, after)
-        gone = gone[~np.isin(gone, subject)] if len(gone) else gone
-        return Holding(chosen, times, gone)
+        if not last.all():
+            recorded = axes.recorded[rows]
+            order = np.lexsort((axes.starts[rows], recorded, subject))
+            rows, recorded = rows[order], recorded[order]
+            chosen = rows[last]
+            of_subject = np.cumsum(last) - last
+            together = recorded == recorded[last][of_subject]
+            times = np.bincount(of_subject[together], minlength=len(chosen))
+        gone = _gone(axes, at) if len(chosen) < len(axes.subject) else subject[:0]
+        return Holding(chosen if shift is None else shift[chosen], times, gone)
+
+
+def _order(axes: Axes) -> Int64s | None:
+    """Give the order by subject, start and record; None where rows lie in it.
+
+    Files are in order each, so that few subjects are out of it.
+    """
+    keys = (axes.recorded, axes.starts, axes.subject)
+    if _in_order(axes):
+        return None
+    order = np.argsort(axes.subject, kind="stable")
+    subject = axes.subject[order]
+    same = subject[1:] == subject[:-1]
+    several = np.nonzero(np.append(same, False) | np.append(False, same))[0]
+    part = order[several]
+    order[several] = part[np.lexsort(tuple(key[part] for key in keys))]
+    return order
+
+
+def _in_order(axes: Axes) -> bool:
+    step = axes.subject[1:] - axes.subject[:-1]
+    if (step > 0).all():
+        return True
+    if (step < 0).any():
+        return False
+    start = axes.starts[1:].astype(np.int64) - axes.starts[:-1]
+    rising = (axes.recorded[1:] >= axes.recorded[:-1]) | (start > 0)
+    return bool(((step > 0) | ((start >= 0) & rising)).all())
+
+
+def _newest(axes: Axes) -> npt.NDArray[np.bool_] | None:
+    """Tell which of the rows, in order, were not replaced; None: none was.
+
+    A later record of the same subject and start replaces the earlier one; rows recorded together
+    stay, and show as an overlap.
+    """
+    same = (axes.subject[1:] == axes.subject[:-1]) & (axes.starts[1:] == axes.starts[:-1])
+    if not same.any():
+        return None
+    first = np.append(True, ~same)
+    group = np.cumsum(first) - 1
+    newest = axes.recorded[np.append(~same, True)]
+    return np.asarray(axes.recorded == newest[group])
+
+
+def _rows_of(subject: Int64s, among: Int64s) -> Int64s:
+    """Give the rows of some subjects, in order."""
+    first, last = (np.searchsorted(subject, among, side) for side in ("left", "right"))
+    count = last - first
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return np.asarray(np.repeat(first, count) + within, np.int64)
+
+
+def _gone(axes: Axes, at: int) -> Int64s:
+    """List the subjects with rows before and after a day and none that holds it."""
+    lies = axes.starts < axes.ends
+    before = np.unique(axes.subject[lies & (axes.ends <= at)])
+    after = np.unique(axes.subject[lies & (axes.starts > at)])
+    between = np.intersect1d(before, after)
+    if not len(between):
+        return between
+    holds = (axes.starts <= at) & (at < axes.ends)
+    return between[~np.isin(between, axes.subject[holds])]

@@ -29,6 +29,7 @@ from kwartier.arrays import (
     Gaps,
     Int64s,
     Line,
+    Points,
     Volumes,
 )
 from kwartier.findings import Records
@@ -66,13 +67,14 @@ class Around:
     ----------
     ends : the last or first accepted reading of some points on another day.
     read : which of some points another day accepted a reading of, by number.
-    day_on, shapes_on : the area's points, and all areas' shapes, on any day.
+    points_on : which of some points the area has on another day, as they are then.
+    shapes_on : all areas' shapes on any day.
     reaches_back : whether anything was read in the area so many days before, or earlier.
     """
 
     ends: brackets.AskDay
     read: Callable[[date, Int64s], Int64s]
-    day_on: Callable[[date], Day]
+    points_on: Callable[[date, Int64s], Points]
     shapes_on: Callable[[date], profiles.Shapes]
     reaches_back: Callable[[int], bool]
 
@@ -240,12 +242,9 @@ def _fall_back(day: Day, partial: Partial, around: Around) -> tuple[Day, Records
         if not len(left):
             break
         other = day.day - timedelta(days=away)
-        on = around.day_on(other).points
         numbers = points.number[left]
-        at = np.minimum(np.searchsorted(on.number, numbers), max(len(on.number) - 1, 0))
-        readable = np.zeros(len(left), bool)
-        if len(on.number):
-            readable = (on.number[at] == numbers) & (on.state[at] == MEASURABLE)
+        on = around.points_on(other, numbers)
+        readable = np.isin(numbers, on.number[on.state == MEASURABLE])
         left = left[readable]
         if len(left):
             left = left[~np.isin(points.number[left], around.read(other, points.number[left]))]
@@ -286,7 +285,7 @@ def _smart_meters(day: Day, partial: Partial, around: Around) -> _SmartMeters:
 
     shapes = {other: around.shapes_on(other) for other in {day.day} | brackets.days_of(closed)}
     of = _of_cells(day, shapes[day.day])
-    across = [_across(day, one, around.day_on, shapes) for one in closed]
+    across = _across(day, closed, around.points_on, shapes)
     calculated = {
         codes.FROM_REGISTERS: estimation.from_registers(
             points, n, within, across, of.shape, of.status
@@ -354,18 +353,36 @@ def _kind(cell: Cell) -> profiles.OfKind:
 
 def _across(
     day: Day,
+    closed: Sequence[brackets.Bracket],
+    points_on: Callable[[date, Int64s], Points],
+    shapes: Mapping[date, profiles.Shapes],
+) -> list[estimation.Across]:
+    """Give gaps over several days the shape that each day has for the point as it was then."""
+    asked: dict[date, set[int]] = {}
+    for one in closed:
+        number = int(day.points.number[one.gap["point"]])
+        for other in brackets.days_over(one.opens, one.closes):
+            asked.setdefault(other, set()).add(number)
+    points = {
+        other: points_on(other, np.array(sorted(numbers), np.int64))
+        for other, numbers in asked.items()
+    }
+    return [_spread_over(day, one, points, shapes) for one in closed]
+
+
+def _spread_over(
+    day: Day,
     one: brackets.Bracket,
-    day_on: Callable[[date], Day],
+    points_on: Mapping[date, Points],
     shapes: Mapping[date, profiles.Shapes],
 ) -> estimation.Across:
-    """Give a gap over several days the shape that each of them has for the point as it was then."""
     number = day.points.number[one.gap["point"]]
     own = day.points.cell[one.gap["point"]]
     days = brackets.days_over(one.opens, one.closes)
     weights, live = [], []
     for other in days:
         opening = periods.day_start(other) // periods.SECONDS
-        points = day_on(other).points
+        points = points_on[other]
         at = np.searchsorted(points.number, number)
         there = at < len(points.number) and points.number[at] == number
         cell = points.cells[points.cell[at]] if there else day.points.cells[own]

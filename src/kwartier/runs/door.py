@@ -64,8 +64,9 @@ class Door:
         held = parameters_of(self._home, day, self._recorded_at)
         on = self._register.on(day, held)
         # Points of other groups are known, and never read.
-        parts = [(on.points[a].number, on.points[a].state == MEASURABLE) for a in self.areas]
-        parts += [(n, np.zeros(len(n), bool)) for n in (on.others[a].number for a in self.areas)]
+        points, others = ([getattr(on[a], of) for a in self.areas] for of in ("points", "others"))
+        parts = [(each.number, each.state == MEASURABLE) for each in points]
+        parts += [(each.number, np.zeros(len(each.number), bool)) for each in others]
         number, readable = (np.concatenate(column) for column in zip(*parts, strict=True))
         area = np.repeat(
             np.tile(np.arange(len(self.areas)), 2), [len(numbers) for numbers, _ in parts]

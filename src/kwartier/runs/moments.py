@@ -7,18 +7,20 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-import pyarrow as pa
-
 from kwartier import parameters, tables
+from kwartier.adapters import store
 from kwartier.adapters.ledger import LedgerError, Unreachable
 from kwartier.adapters.store import Home, HomeError
+from kwartier.engines import embedded
 from kwartier.parameters import Parameters
-from kwartier.steps.register import Register
+from kwartier.steps import register
+from kwartier.steps.register import Part, Register, part_of
 
 if TYPE_CHECKING:
     from kwartier.adapters.ledger import Ledger
@@ -139,25 +141,30 @@ def register_of(home: Home, known_at: int) -> Register:
     ------
     HomeError : none was known.
     """
-    return Register(register_rows(home, known_at), known_at)
+
+    def read(piece: store.Piece) -> Part:
+        return part_of(piece.read(register.COLUMNS), known_at)
+
+    with ThreadPoolExecutor(embedded.cores()) as pool:
+        return Register(list(pool.map(read, register_pieces(home, known_at))))
 
 
-def register_rows(home: Home, known_at: int) -> pa.Table:
-    """Give the rows of the register that were taken in by a moment [s UTC].
+def register_pieces(home: Home, known_at: int) -> list[store.Piece]:
+    """List the parts of the register that were taken in by a moment [s UTC].
 
     Raises
     ------
     HomeError : none was known, or the home is of an older form.
     """
-    rows = home.table_of("register", known_at)
-    if any(table.column_names != tables.REGISTER.names for table in rows):
+    pieces = home.pieces_of("register", known_at)
+    if any(piece.columns() != tables.REGISTER.names for piece in pieces):
         raise HomeError(
             f"{home.root} was made by an older kwartier; make a new home, and take the files in "
             "again"
         )
-    if rows:
-        return pa.concat_tables(rows)
-    if not home.table_of("register"):
+    if pieces:
+        return pieces
+    if not home.pieces_of("register"):
         raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")
     moment = datetime.fromtimestamp(known_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     raise HomeError(

@@ -31,13 +31,13 @@ from kwartier.runs.moments import (
     Progress,
     identity,
     parameters_of,
-    register_rows,
+    register_pieces,
     seconds,
     silent,
 )
 from kwartier.steps import delivery
 from kwartier.steps.delivery import Deliverable
-from kwartier.validity import History
+from kwartier.validity import History, axes_of, known_by, taken
 
 # A volume with its place. Few and narrow columns, for they are sorted: `place` is the day's number,
 # `slot` the direction and the position, `said` what the volume says of itself.
@@ -117,8 +117,9 @@ class _Held:
     """Rows with two time axes, and of each its grid area and which rows are asked for."""
 
     def __init__(self, rows: pa.Table, key: str, known_at: int) -> None:
-        self._history = History(rows, key, known_at)
-        self.rows = self._history.rows
+        rows = known_by(rows, known_at)
+        self._history = History(axes_of(rows, key))
+        self.rows = taken(rows, self._history.row)
         self.number = self._history.subject
         area = self.rows["grid_area"].combine_chunks()
         if not pa.types.is_dictionary(area.type):
@@ -144,7 +145,8 @@ class _Door:
         self._taken_in = periods.day_of_number(taken_in)
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", recorded_at)]
         self._couplings = _Held(pa.concat_tables(couplings), "coupling", recorded_at)
-        rows = register_rows(home, recorded_at)
+        parts = [piece.read() for piece in register_pieces(home, recorded_at)]
+        rows = pa.concat_tables(parts)
         self._points = _Held(rows, "accounting_point", recorded_at)
         self._telemetry = self._points.be(codes.TELEMETRY)
         self._by_volumes = np.any([self._points.be(g) for g in codes.BY_VOLUMES], axis=0)

@@ -14,7 +14,7 @@ import kwartier
 from kwartier import pipeline, tables
 from kwartier.adapters import store
 from kwartier.adapters.store import Home
-from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s
+from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points
 from kwartier.engines import embedded
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
@@ -104,7 +104,7 @@ class Way:
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
         fractions = home.table_of("fractions", known_at)
         self._fractions = pa.concat_tables([_KEPT_FRACTIONS.empty_table(), *fractions])
-        self._days: dict[date, OnDay] = {}
+        self._days: dict[date, dict[str, OnDay]] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
         self._partials: dict[tuple[date, str], pipeline.Partial] = {}
         self._delivered: dict[date, tuple[Delivered, list[tuple[str, str]]]] = {}
@@ -127,8 +127,8 @@ class Way:
 
     def has(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has any point on a day."""
-        on = self._on(day)
-        return len(on.points[grid_area].number) + len(on.others[grid_area].number) > 0
+        on = self._on(day)[grid_area]
+        return len(on.points.number) + len(on.others.number) > 0
 
     def couplings(self, day: date, grid_area: str) -> int:
         """Count the couplings of an area on a day."""
@@ -136,19 +136,23 @@ class Way:
 
     def needs_readings(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has points on a day that should have been read."""
-        return bool((self._on(day).points[grid_area].state == MEASURABLE).any())
+        return bool((self._on(day)[grid_area].points.state == MEASURABLE).any())
 
     def blocks(self, day: date, grid_area: str) -> int:
         """Count the blocks of readings of an area and day."""
         return len(self._home.blocks(day, grid_area, self._known_at))
 
-    def _day(self, day: date, grid_area: str) -> pipeline.Day:
-        points = self._on(day).points[grid_area]
-        return pipeline.Day(day, points, parameters_of(self._home, day, self._known_at))
+    def _day(self, day: date, grid_area: str, among: Int64s | None = None) -> pipeline.Day:
+        """Give a day with all points of an area, or only those of some numbers."""
+        held = parameters_of(self._home, day, self._known_at)
+        if among is None:
+            return pipeline.Day(day, self._on(day)[grid_area].points, held)
+        return pipeline.Day(day, self.register.some(day, grid_area, among, held), held)
 
-    def _on(self, day: date) -> OnDay:
+    def _on(self, day: date) -> dict[str, OnDay]:
         if day not in self._days:
-            if len(self._days) > 25:  # a day looks ten days back and forth
+            # All points of a country's day are much to hold; of the days around it few are asked.
+            while len(self._days) > 1:
                 del self._days[min(self._days)]
             held = parameters_of(self._home, day, self._known_at)
             self._days[day] = self.register.on(day, held)
@@ -217,7 +221,7 @@ class Way:
         partial = self._visit(day, grid_area)
         delivered, files = self._volumes(day)
         area = pipeline.Area(
-            self._on(day).others[grid_area],
+            self._on(day)[grid_area].others,
             self._exchanges.of(day, grid_area),
             delivered,
             self._standards(day),
@@ -232,7 +236,7 @@ class Way:
             partial,
             area,
             self._around(day, grid_area, shapes_on),
-            [self._on(day).found[grid_area]],
+            [self._on(day)[grid_area].found],
         )
         needed = len(area.couplings.number) or any(g != "DIM" for g in area.others.group)
         layers = {
@@ -248,17 +252,17 @@ class Way:
         def ends(other: date, numbers: Int64s, last: bool) -> Ends:
             # The day next to this one shares a midnight with it, of which this day's rows tell.
             next_to = abs((other - day).days) == 1
+            on = self._day(other, grid_area, numbers)
             made = [
-                pipeline.ends_of(
-                    block.read(), self._day(other, grid_area), last=last, but_edge=next_to
-                )
+                pipeline.ends_of(block.read(), on, last=last, but_edge=next_to)
                 for block in self._blocks(other, grid_area, numbers)
             ]
             return np.concatenate([np.empty(0, END), *made])
 
         def read(other: date, numbers: Int64s) -> Int64s:
+            on = self._day(other, grid_area, numbers)
             made = [
-                pipeline.read_of(block.read(), self._day(other, grid_area))
+                pipeline.read_of(block.read(), on)
                 for block in self._blocks(other, grid_area, numbers)
             ]
             return np.concatenate([np.empty(0, np.int64), *made])
@@ -268,6 +272,7 @@ class Way:
             self._reaches_back = self._home.reads_since(since, grid_area, self._known_at)
             return self._reaches_back
 
-        return pipeline.Around(
-            ends, read, lambda other: self._day(other, grid_area), shapes_on, reaches_back
-        )
+        def points_on(other: date, numbers: Int64s) -> Points:
+            return self._day(other, grid_area, numbers).points
+
+        return pipeline.Around(ends, read, points_on, shapes_on, reaches_back)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from kwartier import periods
 from kwartier.arrays import Couplings, Int64s
-from kwartier.validity import History
+from kwartier.validity import History, axes_of, known_by, taken
 
 
 class Exchanges:
@@ -30,10 +30,12 @@ class Exchanges:
     """
 
     def __init__(self, rows: pa.Table, known_at: int) -> None:
-        self._history = History(rows, "coupling", known_at)
+        rows = known_by(rows, known_at)
+        self._history = History(axes_of(rows, "coupling"))
         self.until = self._history.until
-        self._area = self._history.rows["grid_area"].to_pylist()
-        self._other = self._history.rows["other_grid_area"].to_pylist()
+        rows = taken(rows, self._history.row)
+        self._area = rows["grid_area"].to_pylist()
+        self._other = rows["other_grid_area"].to_pylist()
 
     def numbers(self) -> Int64s:
         """List the couplings that are known on any day, sorted."""

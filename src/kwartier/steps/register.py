@@ -1,16 +1,21 @@
 """The register of accounting points, as at a market day and as known at a moment → its points.
 
 Rows of the register have two time axes: the days on which they hold and the moment at which they
-became known. Source: NBNL register model; domain §4; decisions §2, §3.
+became known. Of many million rows few say the same in other words, so each is kept as numbers: its
+axes, its annual volumes, and which party and which kind of connection it names.
+Source: NBNL register model; domain §4; decisions §2, §3.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kwartier import codes, findings, periods
 from kwartier.arrays import (
@@ -20,164 +25,290 @@ from kwartier.arrays import (
     AreaPoints,
     Bools,
     Cell,
+    Int32s,
     Int64s,
     Points,
 )
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
-from kwartier.validity import History, numbers, taken
+from kwartier.validity import Axes, History, axes_of, known_by, numbers
+
+_Words = TypeVar("_Words")
 
 _LONGEST_DAY = 100  # periods
 _MOST_DIGITS = 10  # no reading is above 10 TWh, so a register with more never begins again
+_DENSE = 1 << 20  # keys up to which counting is quicker than sorting
+_UNKNOWN = -1  # an annual volume that the register does not give
 
 
-class _Coded(NamedTuple):
-    code: Int64s
-    words: list[str]
+class Party(NamedTuple):
+    """Where a point lies, and who bears and supplies it."""
 
-    def be(self, word: str) -> Bools:
-        """Tell where the column holds the word."""
-        index = self.words.index(word) if word in self.words else -1
-        return np.asarray(self.code == index)
+    grid_area: str
+    brp: str
+    supplier: str
 
 
-def _coded(column: pa.ChunkedArray) -> _Coded:
-    encoded = column.combine_chunks()
-    if not pa.types.is_dictionary(encoded.type):
-        encoded = encoded.dictionary_encode()
-    return _Coded(
-        encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64),
-        encoded.dictionary.to_pylist(),
+class Connection(NamedTuple):
+    """All else that a row says in words; tables.REGISTER tells what."""
+
+    group: str
+    profile_category: str
+    consumption_type: str
+    market_segment: str
+    capacity: str
+    physical_status: str
+    remote_reading: bool
+    remotely_readable: bool
+    consent: bool
+    multiplier: int
+    digits: int | None
+    loss_type: str | None
+    dimensioned_profile: str | None
+
+    def state(self, day: date, parameters: Parameters) -> int:
+        """Tell what is done with such a point of a small customer on a day."""
+        readable = (
+            self.group == codes.SMART_METER
+            and self.market_segment == codes.SMALL
+            and self.remote_reading
+            and self.remotely_readable
+            and (self.consent or day >= parameters.legal_ground)
+        )
+        if not readable:
+            return PROFILED
+        return MEASURABLE if self.physical_status == "in_service" else NO_CURRENT
+
+    def rolls_at(self, limit: int) -> int:
+        """Tell where its registers begin again [Wh], 0 where that cannot be told.
+
+        A register that a day's energy could turn by half does not tell a roll-over from a fall.
+        """
+        if self.digits is None or self.digits > _MOST_DIGITS:
+            return 0
+        at = int(1000 * 10**self.digits * self.multiplier)
+        return at if at > 2 * limit * _LONGEST_DAY else 0
+
+    @property
+    def by_customer(self) -> bool:
+        """Whether it is of a small customer, by smart meter or by profile."""
+        return self.group in (codes.SMART_METER, codes.PROFILE)
+
+    @property
+    def with_infeed(self) -> bool:
+        """Whether it must have infeed."""
+        return self.consumption_type == codes.WITH_INFEED
+
+
+_AXES = ("accounting_point", "valid_from", "valid_to", "recorded_at")
+_ANNUAL = tuple(
+    f"annual_{of}_{tariff}_wh" for of in ("offtake", "infeed") for tariff in ("normal", "low")
+)
+# What is read of tables.REGISTER.
+COLUMNS = (*_AXES, *Party._fields, *Connection._fields, *_ANNUAL)
+
+
+class Part(NamedTuple):
+    """Some rows of the register as numbers.
+
+    `party` and `connection` are indexes in `parties` and `connections`; `annual` and `annual_low`
+    (rows, 2) the annual offtake and infeed [Wh] and the low tariff's part, -1 where not given.
+    """
+
+    axes: Axes
+    party: Int32s
+    connection: Int32s
+    annual: Int64s
+    annual_low: Int64s
+    parties: Sequence[Party]
+    connections: Sequence[Connection]
+
+
+def part_of(rows: pa.Table, known_at: int) -> Part:
+    """Read rows of tables.REGISTER as numbers; those recorded after a moment do not exist yet.
+
+    known_at : [s UTC].
+    """
+    rows = known_by(rows, known_at)
+    party, parties = _combined(rows, Party._fields)
+    connection, connections = _combined(rows, Connection._fields)
+    totals, lows = [], []
+    for name in ("offtake", "infeed"):
+        normal = numbers(rows[f"annual_{name}_normal_wh"], _UNKNOWN)
+        low = numbers(rows[f"annual_{name}_low_wh"], _UNKNOWN)
+        given = (normal != _UNKNOWN) | (low != _UNKNOWN)
+        lows.append(np.where(given, np.maximum(low, 0), _UNKNOWN))
+        totals.append(np.where(given, np.maximum(normal, 0) + np.maximum(low, 0), _UNKNOWN))
+    return Part(
+        axes_of(rows, "accounting_point"),
+        party,
+        connection,
+        np.stack(totals, axis=1),
+        np.stack(lows, axis=1),
+        [Party(*words) for words in parties],
+        [Connection(*words) for words in connections],
     )
 
 
-class OnDay(NamedTuple):
-    """The register on a market day, by grid area."""
+def _combined(rows: pa.Table, names: Sequence[str]) -> tuple[Int32s, list[tuple[Any, ...]]]:
+    """Number the combinations that some columns have, and list them."""
+    code = np.zeros(rows.num_rows, np.int64)
+    made: list[tuple[Any, ...]] = [()] if rows.num_rows else []
+    for name in names:
+        column = rows[name].combine_chunks()
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        words = column.dictionary.to_pylist()
+        if len(words) == 1 and not column.null_count:
+            made = [(*before, words[0]) for before in made]
+            continue
+        index = pc.fill_null(column.indices, len(words)).to_numpy(zero_copy_only=False)
+        words.append(None)
+        # Few of all combinations occur, so that the numbers stay small from column to column.
+        occurring, code = _numbered(code * len(words) + index, len(made) * len(words))
+        made = [(*made[n // len(words)], words[n % len(words)]) for n in occurring.tolist()]
+    return code.astype(np.int32), made
 
-    points: dict[str, Points]
-    others: dict[str, AreaPoints]
-    found: dict[str, Records]
+
+def _numbered(key: Int64s, size: int) -> tuple[Int64s, Int64s]:
+    """List the keys below a size that occur, and give the place of each key in that list."""
+    if size > _DENSE:
+        occurring, place = np.unique(key, return_inverse=True)
+        return occurring, place
+    occurs = np.bincount(key, minlength=size) > 0
+    return np.nonzero(occurs)[0], (np.cumsum(occurs) - 1)[key]
+
+
+class OnDay(NamedTuple):
+    """The points of a grid area on a market day, and what is doubtful in the register of them."""
+
+    points: Points
+    others: AreaPoints
+    found: Records
 
 
 class Register:
-    """The rows of the register as known at a moment, ready to be asked for any day.
+    """The register as known at a moment, ready to be asked for any day.
 
     Parameters
     ----------
-    rows : tables.REGISTER, in any order.
-    known_at : moment [s UTC]; rows recorded later do not exist yet.
+    parts : all rows that were known by then, in any order.
 
     Attributes
     ----------
     until : the moment at which the last of the rows became known [s UTC].
     """
 
-    def __init__(self, rows: pa.Table, known_at: int) -> None:
-        self._history = History(rows, "accounting_point", known_at)
+    def __init__(self, parts: Sequence[Part]) -> None:
+        parties: dict[Party, int] = {}
+        connections: dict[Connection, int] = {}
+        axes = Axes(*map(np.concatenate, zip(*(part.axes for part in parts), strict=True)))
+        party, connection = (
+            np.concatenate(columns)
+            for columns in zip(
+                *(
+                    (
+                        _renumbered(part.party, part.parties, parties),
+                        _renumbered(part.connection, part.connections, connections),
+                    )
+                    for part in parts
+                ),
+                strict=True,
+            )
+        )
+        annual = np.concatenate([part.annual for part in parts])
+        annual_low = np.concatenate([part.annual_low for part in parts])
+        self._history = History(axes)
         self.until = self._history.until
-        self._area = _coded(self._history.rows["grid_area"])
-        # Most registers name no points but those of small customers.
-        words = _coded(self._history.rows["group"])
-        self._by_customer = words.be(codes.SMART_METER) | words.be(codes.PROFILE)
+        row = self._history.row
+        self._party, self._connection = party[row], connection[row]
+        self._annual, self._annual_low = annual[row], annual_low[row]
+        self._parties, self._connections = list(parties), list(connections)
+        self._areas = sorted({party.grid_area for party in parties})
+        place = {area: i for i, area in enumerate(self._areas)}
+        self._area_of = np.array([place[party.grid_area] for party in parties], np.int16)
+        self._by_customer = np.array([one.by_customer for one in connections], bool)
 
     def areas(self) -> list[str]:
         """List the grid areas that the register names."""
-        return sorted(self._area.words)
+        return self._areas
 
     def numbers(self) -> Int64s:
         """List the points that the register knows on any day, sorted."""
         return np.unique(self._history.subject)
 
-    def on(self, day: date, parameters: Parameters) -> OnDay:
-        """Give the points of each grid area on a market day, and what is doubtful in the register.
+    def on(self, day: date, parameters: Parameters) -> dict[str, OnDay]:
+        """Give the points of each grid area on a market day, and what is doubtful of them.
 
         Returns
         -------
-        points, others, found : by grid area; register_gap, register_overlap, annual_volume_absurd
-            and loss_point_twice among the findings.
+        by grid area; register_gap, register_overlap, annual_volume_absurd and loss_point_twice
+        among the findings.
         """
-        subject = self._history.subject
-        chosen, times, gone = self._history.on(periods.number(day))
-        made = OnDay({}, {}, {})
-        area_of_gone = self._area.code[np.searchsorted(subject, gone)]
-        of_customer = self._by_customer[chosen]
-        for code, area in enumerate(self._area.words):
-            here = self._area.code[chosen] == code
-            doubled = here & (times > 1)
-            points, absurd = self._points(area, chosen[here & of_customer], day, parameters)
-            others, odd = self._others(chosen[here & ~of_customer], parameters)
-            made.points[area], made.others[area] = points, others
-            made.found[area] = np.concatenate(
-                [
-                    findings.records("register_gap", gone[area_of_gone == code], limit=1),
-                    findings.records(
-                        "register_overlap",
-                        subject[chosen[doubled]],
-                        observed=times[doubled],
-                        limit=1,
-                    ),
-                    absurd,
-                    odd,
-                ]
-            )
+        row, times, gone = self._history.on(periods.number(day))
+        terms = _terms(self._connections, day, parameters)
+        area = self._area_of[self._party[row]]
+        first = np.searchsorted(self._history.subject, gone)
+        area_of_gone = self._area_of[self._party[first]]
+        made = {}
+        for index, name in enumerate(self._areas):
+            here = slice(None) if len(self._areas) == 1 else np.nonzero(area == index)[0]
+            rows, together = row[here], times[here]
+            doubled = together > 1
+            points, absurd = self._points(name, rows, terms, parameters)
+            others, odd = self._others(rows, terms, parameters)
+            found = [
+                findings.records("register_gap", gone[area_of_gone == index], limit=1),
+                findings.records(
+                    "register_overlap",
+                    self._history.subject[rows[doubled]],
+                    observed=together[doubled],
+                    limit=1,
+                ),
+                absurd,
+                odd,
+            ]
+            made[name] = OnDay(points, others, np.concatenate(found))
         return made
 
-    def _points(
-        self, area: str, rows: Int64s, day: date, parameters: Parameters
-    ) -> tuple[Points, Records]:
-        part = taken(self._history.rows, rows)
-        number = self._history.subject[rows]
-        category = _coded(part["profile_category"])
-        consumption = _coded(part["consumption_type"])
-        capacity = _coded(part["capacity"])
-        brp, supplier = _coded(part["brp"]), _coded(part["supplier"])
-        with_infeed = consumption.be(codes.WITH_INFEED)
+    def some(self, day: date, grid_area: str, among: Int64s, parameters: Parameters) -> Points:
+        """Give some points of a grid area on a market day: those of the numbers given, sorted."""
+        row = self._history.on(periods.number(day), among).row
+        here = self._area_of[self._party[row]] == self._areas.index(grid_area)
+        terms = _terms(self._connections, day, parameters)
+        return self._points(grid_area, row[here], terms, parameters)[0]
 
-        metered = _coded(part["group"]).be(codes.SMART_METER)
-        ground = day >= parameters.legal_ground
-        readable = (
-            metered
-            & _coded(part["market_segment"]).be(codes.SMALL)
-            & part["remote_reading"].to_numpy()
-            & part["remotely_readable"].to_numpy()
-            & (ground | part["consent"].to_numpy())
-        )
-        in_service = _coded(part["physical_status"]).be("in_service")
-        state = np.full(len(rows), PROFILED, np.int8)
-        state[readable & in_service] = MEASURABLE
-        state[readable & ~in_service] = NO_CURRENT
+    def _points(
+        self, area: str, rows: Int64s, terms: _Terms, parameters: Parameters
+    ) -> tuple[Points, Records]:
+        rows = rows[self._by_customer[self._connection[rows]]]
+        number = self._history.subject[rows]
+        party, connection = self._party[rows], self._connection[rows]
 
         # Parties and kinds are few, so every combination has a number and those that occur are few.
-        columns = (brp, supplier, category, consumption)
-        sizes = [max(len(column.words), 1) for column in columns]
-        key = np.ravel_multi_index(tuple(column.code for column in columns), sizes)
-        occurring = np.nonzero(np.bincount(key, minlength=1))[0] if len(rows) else key
-        words = zip(*np.unravel_index(occurring, sizes), strict=True)
+        size = len(self._parties) * len(terms.kinds)
+        key = party.astype(np.int64) * len(terms.kinds) + terms.kind[connection]
+        occurring, place = _numbered(key, size)
         cells = [
-            Cell(*(column.words[i] for column, i in zip(columns, of, strict=True))) for of in words
+            Cell(*self._parties[n // len(terms.kinds)][1:], *terms.kinds[n % len(terms.kinds)])
+            for n in occurring.tolist()
         ]
         order = sorted(range(len(cells)), key=cells.__getitem__)
-        place = np.zeros(int(np.prod(sizes)), np.int64)
-        place[occurring[order]] = np.arange(len(cells))
-        limits = np.array([parameters.limit_wh(token) for token in capacity.words], np.int64)
-        limit = limits[capacity.code] if len(rows) else np.empty(0, np.int64)
-        annual = _annual(part, category, with_infeed, parameters)
-        small = _coded(part["market_segment"]).be(codes.SMALL)
-        annual, absurd = _capped(number, annual, np.where(small, limit, 0), parameters)
-        digits = numbers(part["digits"], -1)
-        multiplier = numbers(part["multiplier"], 1)
-        rolls_at = 1000 * 10 ** np.clip(digits, 0, _MOST_DIGITS) * multiplier
-        # A register that a day's energy could turn by half does not tell a roll-over from a fall.
-        tells = (digits >= 0) & (digits <= _MOST_DIGITS) & (rolls_at > 2 * limit * _LONGEST_DAY)
+        rank = np.zeros(len(cells), np.int64)
+        rank[order] = np.arange(len(cells))
+
+        annual = self._annual_of(rows, terms)
+        cap = np.where(terms.small, terms.limit * parameters.annual_cap_periods, 0)
+        annual, absurd = _capped(number, annual, cap[connection])
         points = Points(
             grid_area=area,
             number=number,
-            state=state,
-            cell=place[key],
-            limit=limit,
-            multiplier=multiplier,
-            rolls_at=np.where(tells, rolls_at, 0),
-            with_infeed=with_infeed,
+            state=terms.state[connection],
+            cell=rank[place],
+            limit=terms.limit[connection],
+            multiplier=terms.multiplier[connection],
+            rolls_at=terms.rolls_at[connection],
+            with_infeed=terms.with_infeed[connection],
             annual=annual.total,
             annual_low=annual.low,
             annual_known=annual.known,
@@ -185,31 +316,29 @@ class Register:
         )
         return points, absurd
 
-    def _others(self, rows: Int64s, parameters: Parameters) -> tuple[AreaPoints, Records]:
-        part = taken(self._history.rows, rows)
+    def _others(
+        self, rows: Int64s, terms: _Terms, parameters: Parameters
+    ) -> tuple[AreaPoints, Records]:
+        rows = rows[~self._by_customer[self._connection[rows]]]
         number = self._history.subject[rows]
-        category = _coded(part["profile_category"])
-        with_infeed = _coded(part["consumption_type"]).be(codes.WITH_INFEED)
-        annual = _annual(part, category, with_infeed, parameters)
-        capacity = _coded(part["capacity"])
-        limits = np.array([parameters.limit_wh(token) for token in capacity.words], np.int64)
-        small = _coded(part["market_segment"]).be(codes.SMALL)
-        reckoned = small & _coded(part["group"]).be(codes.UNMETERED)
-        limit = limits[capacity.code] if len(rows) else np.empty(0, np.int64)
-        annual, absurd = _capped(number, annual, np.where(reckoned, limit, 0), parameters)
-        group, loss_type = part["group"].to_pylist(), part["loss_type"].to_pylist()
+        connection = self._connection[rows]
+        of = [self._connections[i] for i in connection.tolist()]
+        parties = [self._parties[i] for i in self._party[rows].tolist()]
+        reckoned = np.array([one.group == codes.UNMETERED for one in self._connections], bool)
+        cap = np.where(reckoned & terms.small, terms.limit * parameters.annual_cap_periods, 0)
+        annual, absurd = _capped(number, self._annual_of(rows, terms), cap[connection])
         others = AreaPoints(
             number=number,
-            group=group,
-            brp=part["brp"].to_pylist(),
-            supplier=part["supplier"].to_pylist(),
-            profile_category=part["profile_category"].to_pylist(),
-            consumption_type=part["consumption_type"].to_pylist(),
+            group=[one.group for one in of],
+            brp=[party.brp for party in parties],
+            supplier=[party.supplier for party in parties],
+            profile_category=[one.profile_category for one in of],
+            consumption_type=[one.consumption_type for one in of],
             loss_type=[
-                (kind or codes.GRID_LOSS) if of == codes.GRID_LOSS else ""
-                for of, kind in zip(group, loss_type, strict=True)
+                (one.loss_type or codes.GRID_LOSS) if one.group == codes.GRID_LOSS else ""
+                for one in of
             ],
-            profile=[name or "" for name in part["dimensioned_profile"].to_pylist()],
+            profile=[one.dimensioned_profile or "" for one in of],
             annual=annual.total,
             annual_low=annual.low,
             annual_known=annual.known,
@@ -223,6 +352,62 @@ class Register:
             )
         return others, np.concatenate([absurd, *twice])
 
+    def _annual_of(self, rows: Int64s, terms: _Terms) -> _Annual:
+        """Give the annual volumes of rows, a default where the register does not know them."""
+        total, low = self._annual[rows], self._annual_low[rows]
+        known = total != _UNKNOWN
+        if not known.all():
+            default = terms.annual[self._connection[rows]]
+            total = np.where(known, total, default)
+            low = np.where(known, low, default // 2)
+            # Without infeed there is nothing to be known about it.
+            known[:, 1] |= ~terms.with_infeed[self._connection[rows]]
+        return _Annual(total, low, known)
+
+
+class _Terms(NamedTuple):
+    """What each connection means on a day, (connections): see Points.
+
+    `kind` is its index in `kinds`, profile category and consumption type; `annual` (connections, 2)
+    the annual volumes to assume [Wh]; `small` whether it is of the small segment.
+    """
+
+    state: npt.NDArray[np.int8]
+    limit: Int64s
+    multiplier: Int64s
+    rolls_at: Int64s
+    with_infeed: Bools
+    small: Bools
+    annual: Int64s
+    kind: Int64s
+    kinds: Sequence[tuple[str, str]]
+
+
+def _terms(connections: Sequence[Connection], day: date, parameters: Parameters) -> _Terms:
+    kinds = sorted({(one.profile_category, one.consumption_type) for one in connections})
+    limits = [parameters.limit_wh(one.capacity) for one in connections]
+    annual = [
+        (
+            parameters.default_annual_offtake_wh[one.profile_category],
+            parameters.default_annual_infeed_wh if one.with_infeed else 0,
+        )
+        for one in connections
+    ]
+    kind = [kinds.index((one.profile_category, one.consumption_type)) for one in connections]
+    return _Terms(
+        np.array([one.state(day, parameters) for one in connections], np.int8),
+        np.array(limits, np.int64),
+        np.array([one.multiplier for one in connections], np.int64),
+        np.array(
+            [one.rolls_at(limit) for one, limit in zip(connections, limits, strict=True)], np.int64
+        ),
+        np.array([one.with_infeed for one in connections], bool),
+        np.array([one.market_segment == codes.SMALL for one in connections], bool),
+        np.array(annual, np.int64).reshape(-1, 2),
+        np.array(kind, np.int64),
+        kinds,
+    )
+
 
 class _Annual(NamedTuple):
     """Annual offtake and infeed (points, 2) [Wh], the low tariff's part, and what is known."""
@@ -232,51 +417,32 @@ class _Annual(NamedTuple):
     known: Bools
 
 
-def _annual(
-    part: pa.Table, category: _Coded, with_infeed: Bools, parameters: Parameters
-) -> _Annual:
-    unknown = -1
-    totals, lows, known = [], [], []
-    offtake = np.array(
-        [parameters.default_annual_offtake_wh[word] for word in category.words], np.int64
-    )
-    defaults = (
-        offtake[category.code] if part.num_rows else np.empty(0, np.int64),
-        np.where(with_infeed, parameters.default_annual_infeed_wh, 0),
-    )
-    for name, default in zip(("offtake", "infeed"), defaults, strict=True):
-        normal = numbers(part[f"annual_{name}_normal_wh"], unknown)
-        low = numbers(part[f"annual_{name}_low_wh"], unknown)
-        given = (normal != unknown) | (low != unknown)
-        lows.append(np.where(given, np.maximum(low, 0), default // 2))
-        totals.append(np.where(given, np.maximum(normal, 0) + np.maximum(low, 0), default))
-        known.append(given)
-    # Without infeed there is nothing to be known about it.
-    known[1] |= ~with_infeed
-    total, low, is_known = (np.stack(columns, axis=1) for columns in (totals, lows, known))
-    return _Annual(total.astype(np.int64), low.astype(np.int64), is_known)
-
-
-def _capped(
-    number: Int64s, annual: _Annual, limit: Int64s, parameters: Parameters
-) -> tuple[_Annual, Records]:
+def _capped(number: Int64s, annual: _Annual, cap: Int64s) -> tuple[_Annual, Records]:
     """Cap the annual volumes that no connection could carry; one moves every party of the area.
 
     Parameters
     ----------
-    limit : (points) [Wh per period]; 0 where none is known.
+    cap : (points) [Wh]; 0 where none is known.
     """
-    cap = (limit * parameters.annual_cap_periods)[:, None]
-    point, direction = np.nonzero((annual.total > cap) & (cap > 0))
+    above = (annual.total > cap[:, None]) & (cap[:, None] > 0)
+    if not above.any():
+        return annual, np.empty(0, findings.RECORD)
+    point, direction = np.nonzero(above)
     total, low = annual.total.copy(), annual.low.copy()
     for p, d in zip(point.tolist(), direction.tolist(), strict=True):
-        total[p, d] = cap[p, 0]
-        low[p, d] = int(annual.low[p, d]) * int(cap[p, 0]) // int(annual.total[p, d])
+        total[p, d] = cap[p]
+        low[p, d] = int(annual.low[p, d]) * int(cap[p]) // int(annual.total[p, d])
     found = findings.records(
         "annual_volume_absurd",
         number[point],
         register=np.array(findings.OF_DIRECTION)[direction],
         observed=annual.total[point, direction],
-        limit=cap[point, 0],
+        limit=cap[point],
     )
     return annual._replace(total=total, low=low), found
+
+
+def _renumbered(code: Int32s, words: Sequence[_Words], all_words: dict[_Words, int]) -> Int32s:
+    """Give the numbers that words have among the words of all parts."""
+    place = np.array([all_words.setdefault(word, len(all_words)) for word in words], np.int32)
+    return np.asarray(place[code], np.int32)

@@ -3,7 +3,7 @@
 from kwartier.adapters.store import kept
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, meter_codes
 from kwartier.adapters.store.home import Home
-from kwartier.adapters.store.writing import HomeError, read_table, sha256
+from kwartier.adapters.store.writing import HomeError, Piece, read_table, sha256
 
 __all__ = [
     "Block",
@@ -11,6 +11,7 @@ __all__ = [
     "HomeError",
     "Layer",
     "LayerWriter",
+    "Piece",
     "kept",
     "meter_codes",
     "read_table",

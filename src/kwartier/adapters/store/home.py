@@ -43,7 +43,9 @@ from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partitio
 from kwartier.adapters.store.writing import (
     UNFINISHED,
     HomeError,
+    Piece,
     Writer,
+    pieces,
     read_json,
     read_table,
     read_text,
@@ -54,6 +56,7 @@ from kwartier.adapters.store.writing import (
 )
 from kwartier.arrays import Delivered, Int64s
 
+_ROW_GROUP = 131_072  # rows; what is read side by side
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 
@@ -137,7 +140,8 @@ class Home:
         """Write a table to a path of the home; it exists once a manifest names it."""
         path.parent.mkdir(parents=True, exist_ok=True)
         with Writer(self.root, path, table.schema, **options) as writer:
-            writer.write(table)
+            for first in range(0, max(len(table), 1), _ROW_GROUP):
+                writer.write(table.slice(first, _ROW_GROUP))
         return writer.entry()
 
     def add_text(self, text: str, path: Path) -> dict[str, Any]:
@@ -157,8 +161,15 @@ class Home:
 
         part : register, couplings, fractions or doubts.
         """
+        return [read_table(path) for path in self._files_of(part, known_at)]
+
+    def pieces_of(self, part: str, known_at: int | None = None) -> list[Piece]:
+        """List what the tables of one part can be read by, in order of delivery."""
+        return [piece for path in self._files_of(part, known_at) for piece in pieces(path)]
+
+    def _files_of(self, part: str, known_at: int | None) -> list[Path]:
         return [
-            read_table(self.root / f["path"], words_as_codes=part == "register")
+            self.root / f["path"]
             for d in self.deliveries(known_at)
             for f in d["files"]
             if f["path"].startswith(part + "/")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -69,15 +70,46 @@ class Writer:
         }
 
 
-def read_table(path: Path, *, words_as_codes: bool = False) -> pa.Table:
-    """Read a table of the home; Parquet has no whole seconds, so they are made again.
-
-    words_as_codes : give text columns as dictionaries, which is quicker where words repeat.
-    """
+def read_table(path: Path) -> pa.Table:
+    """Read a table of the home; Parquet has no whole seconds, so they are made again."""
     with reading(path):
-        # Words that repeat stay as the codes they are stored with.
-        words = [f.name for f in pq.read_schema(path) if pa.types.is_string(f.type)]
-        table = pq.read_table(path, read_dictionary=words if words_as_codes else None)
+        table = pq.read_table(path)
+    return _with_seconds(table)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a table of the home that is read by itself."""
+
+    path: Path
+    metadata: pq.FileMetaData
+    row_group: int
+
+    def columns(self) -> list[str]:
+        """Name its columns."""
+        return [field.name for field in self.metadata.schema.to_arrow_schema()]
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read its rows; text columns as dictionaries, because words repeat.
+
+        columns : only these; all when not given.
+        """
+        schema = self.metadata.schema.to_arrow_schema()
+        words = [field.name for field in schema if pa.types.is_string(field.type)]
+        with reading(self.path):
+            file = pq.ParquetFile(self.path, metadata=self.metadata, read_dictionary=words)
+            table = file.read_row_group(self.row_group, columns=columns, use_threads=False)
+        return _with_seconds(table)
+
+
+def pieces(path: Path) -> list[Piece]:
+    """List the parts of a table of the home."""
+    with reading(path):
+        metadata = pq.read_metadata(path)
+    return [Piece(path, metadata, n) for n in range(metadata.num_row_groups)]
+
+
+def _with_seconds(table: pa.Table) -> pa.Table:
     moments = {
         field.name: pa.timestamp("s", field.type.tz)
         for field in table.schema
