@@ -22,6 +22,7 @@ from kwartier.runs.deliveries import (
 )
 from kwartier.runs.door import ORDER, Door, built, day_and_area
 from kwartier.runs.moments import Progress, identity, seconds, silent
+from kwartier.runs.stages import ahead
 from kwartier.steps import delivery
 
 
@@ -54,7 +55,7 @@ def ingest(
         in_order(home, "readings", moment)
         door = Door(home, moment, progress)
         name = identity([inputs, moment])
-        batches = door.batches(files.read_readings(paths, clock))
+        batches = door.batches(ahead(files.read_readings(paths, clock)))
         rows = sorting.ordered(batches, ORDER, home.scratch())
         written, found, kept = _write_layers(home, rows, door.areas, name, moment)
         doubts = pa.concat_tables([door.doubt_table(), *found])
@@ -80,9 +81,7 @@ def _write_layers(
         writer = home.layer_writer(at, areas[area], name)
         layers = bool(home.layers(at, areas[area], moment))
         records = []
-        for chunk in chunks:
-            meters = store.meter_codes(chunk["meter_name"])[1]
-            made = built(chunk, at)
+        for meters, made in ahead(_built(chunks, at)):
             kept += made.kept
             records.append(made.found)
             rows = made.rows
@@ -94,6 +93,13 @@ def _write_layers(
         written += writer.close()
         found.append(findings.table(np.concatenate(records), day, areas[area]))
     return written, found, kept
+
+
+def _built(
+    chunks: Iterator[pa.RecordBatch], day: date
+) -> Iterator[tuple[dict[int, str], delivery.Built]]:
+    for chunk in chunks:
+        yield store.meter_codes(chunk["meter_name"])[1], built(chunk, day)
 
 
 def _kept_rows(

@@ -344,11 +344,7 @@ def merge(old: Rows, new: Rows) -> Rows:
     reading, status = rows.reading, rows.bits()
     rows = rows._replace(status=status)
     source = source[order]
-    twin = np.zeros(len(source), bool)
-    twin[1:] = (
-        (number[1:] == number[:-1]) & (meter[1:] == meter[:-1]) & (register[1:] == register[:-1])
-    )
-    late = np.nonzero(twin)[0]
+    late = np.flatnonzero(~_differs(number, meter, register))
     absent = reading[late] == NOT_READ
     merged = np.where(absent, reading[late - 1], reading[late])
     bits = np.where(absent, status[late - 1], status[late])
@@ -356,10 +352,11 @@ def merge(old: Rows, new: Rows) -> Rows:
     changed = source == 1
     changed[late] = ((merged != reading[late - 1]) | (bits != status[late - 1])).any(axis=1)
     reading[late], status[late] = merged, bits
-    keep = np.ones(len(source), bool)
+    # Whole points are kept: all rows of a point of which one changed.
+    first = np.flatnonzero(_differs(number))
+    keep = np.repeat(np.logical_or.reduceat(changed, first), np.diff(first, append=len(number)))
     keep[late - 1] = False
-    keep &= np.isin(number, np.unique(number[changed]))
-    return joined.take(keep)
+    return rows.take(keep)
 
 
 class Deliverable(NamedTuple):

@@ -154,9 +154,9 @@ class Whole:
             array.type == self.type
             and not array.null_count
             and _within(numbers, self.low, self.high)
+            and (not self.digits or self._holds(numbers).all())
         ):
-            if not self.digits or self._holds(numbers).all():
-                return array, []
+            return array, []
         low = (numbers < self.low) & ~null
         high = (numbers > self.high) & ~null
         faults = [(low, "negative" if self.low == 0 else "too small"), (high, "too large")]
