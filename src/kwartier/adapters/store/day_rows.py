@@ -139,7 +139,7 @@ class Block:
             register=index[register.indices.to_numpy()] if len(number) else index[:0],
             meter=meter,
             reading=_matrix(table["reading_wh"]),
-            status=_matrix(table["status"]) if "status" in table.column_names else None,
+            status=_bits(table["status"]) if "status" in table.column_names else None,
             complete=self.layer.complete,
         )
         return rows, names
@@ -152,6 +152,27 @@ def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.signedinteger]:
     if values.null_count:
         values = values.fill_null(pa.scalar(int(NOT_READ), values.type))
     return values.to_numpy().reshape(len(lists), -1) if len(lists) else np.empty((0, 1), np.int64)
+
+
+def _bits(column: pa.ChunkedArray) -> Int64s | None:
+    """Give the status of every reading; a row without any has null."""
+    if column.null_count == len(column):
+        return None
+    told = column.is_valid().to_numpy()
+    matrix = _matrix(column.drop_null())
+    bits = np.zeros((len(told), matrix.shape[1]), np.int64)
+    bits[told] = matrix
+    return bits
+
+
+def _status_lists(rows: Rows) -> pa.Array:
+    """Make the status of rows; null where all of a row is 0, which is quicker to write and read."""
+    if rows.status is None:
+        return pa.nulls(len(rows.number), _STATUS.type)
+    told = rows.status.any(axis=1)
+    values = pa.array(rows.status[told].reshape(-1).astype(np.int32))
+    ends = np.cumsum(np.append(0, told * rows.status.shape[1])).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), values, type=_STATUS.type, mask=pa.array(~told))
 
 
 def meter_code(name: str) -> int:
@@ -245,8 +266,7 @@ class LayerWriter:
         else:
             values = pa.array(readings, mask=readings == NOT_READ)
             columns[_HOLED] = pa.ListArray.from_arrays(offsets, values)
-            status = pa.array(rows.bits().reshape(-1).astype(np.int32))
-            columns[_STATUS] = pa.ListArray.from_arrays(offsets, status, type=_STATUS.type)
+            columns[_STATUS] = _status_lists(rows)
         table = pa.table(list(columns.values()), schema=pa.schema(list(columns)))
         if complete not in self._writers:
             name = "complete" if complete else "partial"
