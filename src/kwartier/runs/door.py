@@ -109,7 +109,7 @@ class Door:
         self.rows_in += int(size[wrong].sum())
         self._doubted.add(
             delivery.Doubts(
-                RULE_OF_DOOR[batch["rule"].to_numpy()][wrong],
+                RULE_OF_DOOR[batch["rule"].to_numpy()][wrong].astype(np.int64),
                 number[wrong],
                 days[wrong].astype(np.int64),
                 size[wrong],
@@ -150,7 +150,7 @@ class Door:
 def _stretches(batch: pa.RecordBatch, meter: Int64s, placed: delivery.Placed) -> pa.RecordBatch:
     offsets = pa.array(np.append(placed.first, len(placed.row)), pa.int32())
     row, first = pa.array(placed.row), pa.array(placed.row[placed.first])
-    slot = (placed.position * 2 + placed.counts).astype(np.uint8)
+    slot = placed.position * 2 + placed.counts
     status = pa.nulls(len(first), STRETCHES.field("status").type)
     if batch["status"].null_count < batch.num_rows:
         bits = pc.fill_null(batch["status"], 0).take(row)

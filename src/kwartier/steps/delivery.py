@@ -38,7 +38,7 @@ class Placed(NamedTuple):
     """
 
     row: Int64s
-    position: Int64s
+    position: npt.NDArray[np.uint8]
     counts: Bools
     first: Int64s
     day: Int64s
@@ -56,19 +56,26 @@ class Doubts(NamedTuple):
 
 
 class _Judged(NamedTuple):
-    """The day and position of rows, and the first rule that each comes under, -1 none."""
+    """The day and position of rows, and the first rule that each comes under, -1 none.
 
-    day: Int64s
-    position: Int64s
-    rule: Int64s
+    `observed` is 0 where what was observed is the row itself.
+    """
+
+    day: npt.NDArray[np.int32]
+    position: npt.NDArray[np.uint8]
+    rule: npt.NDArray[np.int16]
     observed: Int64s
     limit: Int64s
 
     def doubts(self, number: Int64s) -> Doubts:
         """Give the rows that come under a rule; number is the point of each row."""
-        out = np.nonzero(self.rule >= 0)[0]
+        out = np.flatnonzero(self.rule >= 0)
         return Doubts(
-            self.rule[out], number[out], self.day[out], self.observed[out], self.limit[out]
+            self.rule[out].astype(np.int64),
+            number[out],
+            self.day[out].astype(np.int64),
+            np.maximum(self.observed[out], 1),
+            self.limit[out],
         )
 
 
@@ -76,7 +83,7 @@ def _judge(
     number: Int64s,
     stamp: Int64s,
     complete: Int64s,
-    rule: Int64s,
+    rule: npt.NDArray[np.int16],
     recorded_at: int,
     known: Int64s,
     parameters: Parameters,
@@ -88,29 +95,31 @@ def _judge(
     stamp, complete : the moment that each row names, and the one at which it could be known.
     known : the points that are known on any day, sorted.
     """
-    moment = (stamp + periods.SECONDS // 2) // periods.SECONDS * periods.SECONDS
-    day, seconds = periods.locate(moment)
+    quarter = (stamp + periods.SECONDS // 2) // periods.SECONDS
+    off = np.abs(stamp - quarter * periods.SECONDS)
+    # Rows share few quarter-hours, so each is located once.
+    first, last = (int(quarter.min()), int(quarter.max())) if len(quarter) else (0, 0)
+    days, seconds = periods.locate(np.arange(first, last + 1) * periods.SECONDS)
+    quarter -= first
+    day = days.astype(np.int32)[quarter]
+    position = (seconds // periods.SECONDS).astype(np.uint8)[quarter]
     taken_in = int(periods.locate(np.array([recorded_at], np.int64))[0][0])
-    off = np.abs(stamp - moment)
-    observed, limit = np.ones(len(number), np.int64), np.zeros(len(number), np.int64)
+    observed, limit = np.zeros(len(number), np.int64), np.zeros(len(number), np.int64)
     rule = rule.copy()
+    most, oldest = parameters.off_quarter_seconds, taken_in - parameters.too_old_days
+    broken: Bools
     for name, broken, seen, allowed in (
-        ("unknown_point", ~_among(number, known), observed, 0),
-        ("in_future", complete > recorded_at, complete - recorded_at, 0),
-        ("off_quarter", off > parameters.off_quarter_seconds, off, parameters.off_quarter_seconds),
-        (
-            "too_old",
-            day < taken_in - parameters.too_old_days,
-            taken_in - day,
-            parameters.too_old_days,
-        ),
+        ("unknown_point", ~_among(number, known), lambda rows: 0, 0),
+        ("in_future", complete > recorded_at, lambda rows: complete[rows] - recorded_at, 0),
+        ("off_quarter", off > most, lambda rows: off[rows], most),
+        ("too_old", day < oldest, lambda rows: taken_in - day[rows], parameters.too_old_days),
     ):
         if broken.any():
-            new = broken & (rule < 0)
-            rule[new] = findings.RULE_INDEX[name]
-            observed[new] = seen[new]
-            limit[new] = allowed
-    return _Judged(day, seconds // periods.SECONDS, rule, observed, limit)
+            rows = np.flatnonzero(broken & (rule < 0))
+            rule[rows] = findings.RULE_INDEX[name]
+            observed[rows] = seen(rows)
+            limit[rows] = allowed
+    return _Judged(day, position, rule, observed, limit)
 
 
 def _among(number: Int64s, known: Int64s) -> Bools:
@@ -138,7 +147,7 @@ def place(
     meter: Int64s,
     register: npt.NDArray[np.signedinteger],
     read_at: Int64s,
-    rule: Int64s,
+    rule: npt.NDArray[np.int16],
     *,
     recorded_at: int,
     known: Int64s,
@@ -159,19 +168,21 @@ def place(
     judged = _judge(number, read_at, read_at, rule, recorded_at, known, parameters)
     rule = judged.rule
     fine = np.flatnonzero(rule < 0)
-    midnight = judged.position[fine] == 0
-    row = np.repeat(fine, 1 + midnight)
-    day, position = judged.day[row], judged.position[row]
+    midnight = np.flatnonzero(judged.position[fine] == 0)
     # Of the two of a reading at midnight the first is the last of the day before.
-    closing = np.flatnonzero(midnight) + np.arange(np.count_nonzero(midnight))
+    closing = midnight + np.arange(len(midnight))
+    own = np.ones(len(fine) + len(midnight), bool)
+    own[closing] = False
+    row = fine[np.cumsum(own) - own]
+    day, position = judged.day[row], judged.position[row]
     day[closing] -= 1
     for d in np.unique(day[closing]).tolist():
         position[closing[day[closing] == d]] = periods.count(periods.day_of_number(d))
 
     differs = _differs(number, meter, register)
-    starts = _differs(np.cumsum(differs)[row], day)
+    starts = _differs(np.cumsum(differs, dtype=np.int32)[row], day)
     first = np.flatnonzero(starts)
-    on, of = day[first], number[row[first]]
+    on, of = day[first].astype(np.int64), number[row[first]]
     area = np.full(len(first), -1, np.int64)
     for d in np.unique(on).tolist():
         of_day = np.flatnonzero(on == d)
@@ -211,7 +222,7 @@ def build(
     meter: Int64s,
     register: Int64s,
     first: Int64s,
-    position: Int64s,
+    position: npt.NDArray[np.uint8],
     reading: Int64s,
     status: npt.NDArray[np.int32] | None,
     counts: Bools,
@@ -233,7 +244,8 @@ def build(
     starts = _differs(number, meter, register)
     rows = np.flatnonzero(starts)
     width = periods_of_day + 1
-    cell = np.repeat(np.cumsum(starts) - 1, np.diff(first, append=len(position))) * width + position
+    row = np.repeat(np.cumsum(starts) - 1, np.diff(first, append=len(position)))
+    cell = row * width + position.astype(np.int64)
     matrix = np.full(len(rows) * width, NOT_READ)
     matrix[cell] = reading
     bitmap = None
@@ -403,7 +415,7 @@ def place_volumes(
     direction: Int64s,
     period_start: Int64s,
     said: Int64s,
-    rule: Int64s,
+    rule: npt.NDArray[np.int16],
     *,
     recorded_at: int,
     known: Int64s,
@@ -425,7 +437,7 @@ def place_volumes(
     """
     ends = period_start + periods.SECONDS
     judged = _judge(number, period_start, ends, rule, recorded_at, known, parameters)
-    day, rule = judged.day, judged.rule
+    day, rule = judged.day.astype(np.int64), judged.rule
     fine = np.nonzero(rule < 0)[0]
     for d in np.unique(day[fine]).tolist():
         rows = fine[day[fine] == d]
@@ -441,7 +453,9 @@ def place_volumes(
         rule[rows[~there]] = findings.RULE_INDEX["not_by_volumes"]
         rule[rows[~together]] = findings.RULE_INDEX["triple_not_allowed"]
     kept = np.nonzero(rule < 0)[0]
-    return PlacedVolumes(kept, day[kept], judged.position[kept] + 1), judged.doubts(number)
+    return PlacedVolumes(
+        kept, day[kept], judged.position[kept].astype(np.int64) + 1
+    ), judged.doubts(number)
 
 
 class BuiltVolumes(NamedTuple):
