@@ -21,7 +21,7 @@ from kwartier.adapters.store.writing import Writer, reading
 from kwartier.arrays import NOT_READ, Int64s, Rows, joined
 
 ROW_GROUP = 16_384
-_STRETCHES = 32  # of a layer, at most
+STRETCHES = 32  # of a layer, at most
 _LARGEST = np.iinfo(np.int32).max
 _REGISTER = pa.field("register", pa.string(), nullable=False)
 _POINT = pa.field("accounting_point", pa.int64(), nullable=False)
@@ -169,7 +169,7 @@ def stretches(blocks: Sequence[Block]) -> list[Stretch]:
     made: list[Stretch] = []
     for _, of_layer in groupby(blocks, key=lambda block: block.layer.path):
         mine = tuple(of_layer)
-        size = -(-mine[0].layer.metadata.num_row_groups // _STRETCHES)
+        size = -(-mine[0].layer.metadata.num_row_groups // STRETCHES)
         for _, part in groupby(mine, key=lambda block: block.row_group // size):
             made.append(Stretch(tuple(part)))
     return made
