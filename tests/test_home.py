@@ -415,20 +415,15 @@ def test_threads_and_row_groups_change_no_byte(
         assert _tables(Home(own), runs) == expected, threads
 
 
-def test_how_rows_come_out_of_sorting_changes_no_byte(
+def test_how_rows_are_put_in_order_changes_no_byte(
     fleet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = _layers(_taken_in(fleet, tmp_path / "usual"))
-    usual = sorting.ordered
-
-    def in_small_batches(*arguments: Any) -> Iterator[pa.RecordBatch]:
-        for size, batch in zip(itertools.cycle([1, 97, 500, 33]), usual(*arguments), strict=False):
-            for start in range(0, batch.num_rows, size):
-                yield batch.slice(start, size)
-
-    monkeypatch.setattr(sorting, "BATCH", 2_048)
-    monkeypatch.setattr(sorting, "ordered", in_small_batches)
-    assert _layers(_taken_in(fleet, tmp_path / "small")) == expected
+    for run, piece, held in ((20_000, 5_000, 100_000), (5_000, 1, 0), (1, 1, 1 << 30)):
+        monkeypatch.setattr(sorting, "LOT_BYTES", run)
+        monkeypatch.setattr(sorting, "PIECE_BYTES", piece)
+        monkeypatch.setattr(sorting, "HELD_BYTES", held)
+        assert _layers(_taken_in(fleet, tmp_path / str(run))) == expected, run
 
 
 def test_a_run_is_the_same_alone_and_among_others(fleet: Any, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import tempfile
 from collections import Counter, defaultdict
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kwartier import FileRefused, Home, ingest, result, take_register
+from kwartier.adapters import sorting
 from tests import homes, market
 from tests.market import DAY, ONE_DAY, OTHER, POINT, REGISTERED, Market, ean, flat, point, read
 
@@ -378,15 +379,20 @@ def test_a_broken_register_leaves_nothing_behind(way: Market, tmp_path: Path) ->
 
 
 def test_no_room_to_sort_leaves_nothing_behind(
-    way: Market, monkeypatch: pytest.MonkeyPatch
+    way: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = homes.contents(way.home.root)
-    usual = duckdb.connect
-    small = {"memory_limit": "1MB", "max_temp_directory_size": "0KB"}
-    monkeypatch.setattr(duckdb, "connect", lambda config: usual(config=config | small))
     rows = [row for k in range(40) for row in read(flat(), POINT, meter=f"M{k}")]
-    with pytest.raises(OSError, match="no room to sort"):
-        ingest(way.home, [homes.table(rows)], recorded_at=RECORDED)
+    delivered = tmp_path / "readings.parquet"
+    pq.write_table(homes.table(rows), delivered)
+    monkeypatch.setattr(sorting, "HELD_BYTES", 0)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))  # as of a disk that is full
+    try:
+        with pytest.raises(OSError, match="no room to sort"):
+            ingest(way.home, [delivered], recorded_at=RECORDED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert homes.contents(way.home.root) == before
 
 

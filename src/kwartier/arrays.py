@@ -62,16 +62,31 @@ class Rows(NamedTuple):
             return np.zeros(self.reading.shape, np.int64)
         return self.status.astype(np.int64)
 
-    def followed_by(self, other: Rows) -> Rows:
-        """Put other rows of the same day after these, as they come."""
+    def cut(self, first: int, end: int) -> Rows:
+        """Keep the rows from the first to before the end, without a copy."""
         return Rows(
-            np.concatenate([self.number, other.number]),
-            np.concatenate([self.meter, other.meter]),
-            np.concatenate([self.register, other.register]),
-            np.concatenate([self.reading.astype(np.int64), other.reading.astype(np.int64)]),
-            np.concatenate([self.bits(), other.bits()]),
-            False,
+            self.number[first:end],
+            self.meter[first:end],
+            self.register[first:end],
+            self.reading[first:end],
+            None if self.status is None else self.status[first:end],
+            self.complete,
         )
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Put rows of one day after each other, as they come."""
+    if len(parts) == 1:
+        return parts[0]
+    silent = all(part.status is None for part in parts)
+    return Rows(
+        np.concatenate([part.number for part in parts]),
+        np.concatenate([part.meter for part in parts]),
+        np.concatenate([part.register for part in parts]),
+        np.concatenate([part.reading for part in parts]),
+        None if silent else np.concatenate([part.bits() for part in parts]),
+        all(part.complete for part in parts),
+    )
 
 
 class Lanes(NamedTuple):

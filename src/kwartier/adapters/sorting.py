@@ -1,44 +1,153 @@
-"""Rows in order, also when they do not fit in memory."""
+"""Rows in order, also when they do not fit in memory.
+
+Rows are gathered into lots, and each lot is put in order in memory and cut into pieces: one place,
+so many bytes. When the pieces held are too large they go to the scratch folder. In the end the
+pieces of a place are taken in the order of their first numbers: what lies before the next piece is
+whole. Rows that came in order are so never sorted nor joined, and of rows that did not, a piece of
+each lot is in memory.
+"""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.ipc
 
-BATCH = 1_000_000
+LOT_BYTES = 32 << 20  # put in order at once
+PIECE_BYTES = 4 << 20
+PIECE_ROWS = 16_384  # short rows become long ones, of which so many fit in memory
+HELD_BYTES = 256 << 20  # kept in memory before anything goes to the scratch folder
+
+
+class _Piece(NamedTuple):
+    """Rows of one place, in order: in memory, or a batch of a file."""
+
+    first: int
+    rows: pa.RecordBatch | None
+    file: Any = None
+    place_in_file: int = 0
+
+    def read(self) -> pa.RecordBatch:
+        return self.file.get_batch(self.place_in_file) if self.rows is None else self.rows
 
 
 def ordered(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, by: Sequence[str], scratch: Path
-) -> Iterator[pa.RecordBatch]:
+    batches: Iterable[pa.RecordBatch], by: Sequence[str], scratch: Path
+) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
     """Put rows in order; what does not fit in memory goes to the scratch folder.
 
     All batches are read before the first ordered one comes out, so what is wrong with the input
-    is raised, as it is, before anything is made of it.
+    is raised before anything is made of it.
+
+    Parameters
+    ----------
+    by : the columns that give the order, whole numbers; the first is the place, the second the
+        number. Rows that are equal in all of them come in any order.
+
+    Yields
+    ------
+    place, rows : the rows of a place in batches; all rows of a number are in one.
+
+    Raises
+    ------
+    OSError : there is no room in the scratch folder.
     """
-    import duckdb  # only taking in needs it, and it takes its time to load
+    pieces: dict[int, list[_Piece]] = {}
+    held = files = 0
+    for lot in _lots(batches):
+        for place, piece in _pieces(_in_order(lot, by), by):
+            pieces.setdefault(place, []).append(piece)
+        held += lot.nbytes
+        if held > HELD_BYTES:
+            _put_away(pieces.values(), scratch / f"rows-{files}.arrow")
+            held, files = 0, files + 1
+    for place in sorted(pieces):
+        yield place, _merged(pieces.pop(place), by)
 
-    raised: list[BaseException] = []
 
-    def guarded() -> Iterator[pa.RecordBatch]:
-        try:
-            yield from batches
-        except BaseException as error:  # handed on below; the database would make text of it
-            raised.append(error)
-            raise
+def _lots(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Join batches to lots."""
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        held.append(batch)
+        size += batch.nbytes
+        if size >= LOT_BYTES:
+            yield pa.concat_batches(held)
+            held, size = [], 0
+    if size:
+        yield pa.concat_batches(held)
 
-    reader = pa.RecordBatchReader.from_batches(schema, guarded())
-    with duckdb.connect(config={"temp_directory": str(scratch), "memory_limit": "4GB"}) as database:
-        try:
-            database.register("rows", reader)
-            result = database.sql(f"SELECT * FROM rows ORDER BY {', '.join(by)}")
-            yield from result.to_arrow_reader(BATCH)
-        except duckdb.Error:
-            if raised:
-                raise raised[0] from None
-            # Its own text may show what is in the rows.
-            text = "no room to sort the rows, neither in memory nor here"
-            raise OSError(errno.ENOSPC, text, str(scratch)) from None
+
+def _in_order(rows: pa.RecordBatch, by: Sequence[str]) -> pa.RecordBatch:
+    # A column that is the same in all rows needs no look.
+    keys = [key for key in (rows[name].to_numpy() for name in by) if (key[:1] != key).any()]
+    if not keys:
+        return rows
+    order = np.lexsort(keys[::-1])
+    if (order[1:] > order[:-1]).all():
+        return rows
+    return rows.take(pa.array(order))
+
+
+def _pieces(lot: pa.RecordBatch, by: Sequence[str]) -> Iterator[tuple[int, _Piece]]:
+    """Cut an ordered lot into pieces."""
+    place, number = (lot[name].to_numpy() for name in by[:2])
+    most = max(1, min(PIECE_ROWS, PIECE_BYTES * lot.num_rows // max(lot.nbytes, 1)))
+    edges = [*np.flatnonzero(place[1:] != place[:-1]) + 1, lot.num_rows]
+    begin = 0
+    for edge in edges:
+        for at in range(begin, edge, most):
+            rows = lot.slice(at, min(most, edge - at))
+            yield int(place[at]), _Piece(int(number[at]), rows)
+        begin = edge
+
+
+def _put_away(pieces: Iterable[list[_Piece]], path: Path) -> None:
+    """Write the pieces that are in memory to a file."""
+    mine = [
+        (of, at, piece.first, piece.rows)
+        for of in pieces
+        for at, piece in enumerate(of)
+        if piece.rows is not None
+    ]
+    try:
+        with (
+            pa.OSFile(str(path), "wb") as sink,
+            pa.ipc.new_file(sink, mine[0][3].schema) as writer,
+        ):
+            for *_, rows in mine:
+                writer.write_batch(rows)
+    except OSError:
+        text = "no room to sort the rows, neither in memory nor here"
+        raise OSError(errno.ENOSPC, text, str(path.parent)) from None
+    file = pa.ipc.open_file(pa.OSFile(str(path)))
+    for place_in_file, (of, at, first, _) in enumerate(mine):
+        of[at] = _Piece(first, None, file, place_in_file)
+
+
+def _merged(pieces: list[_Piece], by: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Give the rows of a place in order, whole numbers together."""
+    pieces.sort(key=lambda piece: piece.first)
+    waiting: list[pa.RecordBatch] = []
+    for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
+        waiting.append(piece.read())
+        whole, rest = [], []
+        for rows in waiting:
+            number: npt.NDArray[np.int64] = rows[by[1]].to_numpy()
+            end = len(number)
+            if following is not None:
+                end = int(np.searchsorted(number, following.first))
+            if end:
+                whole.append(rows.slice(0, end))
+            if end < len(number):
+                rest.append(rows.slice(end))
+        waiting = rest
+        if whole:
+            yield _in_order(pa.concat_batches(whole), by) if len(whole) > 1 else whole[0]

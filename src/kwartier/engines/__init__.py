@@ -1,1 +1,10 @@
 """Where wide() runs."""
+
+from __future__ import annotations
+
+import os
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

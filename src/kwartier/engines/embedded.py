@@ -6,7 +6,6 @@ thread, not by the day. Whole numbers are summed, so no result depends on thread
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
@@ -14,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from kwartier import pipeline
 from kwartier.arrays import Rows
+from kwartier.engines import cores
 
 
 class Block(Protocol):
@@ -46,11 +46,6 @@ class Kept(Protocol[_Asked]):
 
     def put(self, stretch: _Asked, part: pipeline.Day, partial: pipeline.Partial) -> None:
         """Keep what a stretch adds up to."""
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def reduce(

@@ -3,19 +3,35 @@
 What is taken in exists as a whole or not at all; a run's results exist when the ledger says so.
 """
 
-from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run_due
-from kwartier.runs.deliveries import Intake
-from kwartier.runs.intake import ingest
-from kwartier.runs.moments import Progress, ledger_of, seconds
-from kwartier.runs.results import before, differences, of_run, result
-from kwartier.runs.taking import (
-    take_couplings,
-    take_fractions,
-    take_parameters,
-    take_register,
-)
-from kwartier.runs.volume_intake import ingest_volumes
+from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run_due
+    from kwartier.runs.deliveries import Intake
+    from kwartier.runs.intake import ingest
+    from kwartier.runs.moments import Progress, ledger_of, seconds
+    from kwartier.runs.results import before, differences, of_run, result
+    from kwartier.runs.taking import (
+        take_couplings,
+        take_fractions,
+        take_parameters,
+        take_register,
+    )
+    from kwartier.runs.volume_intake import ingest_volumes
+
+# Loaded when first asked for: who takes something in waits for no kernels.
+_WHERE = {
+    "allocating": ("allocate", "correct", "due_of", "next_due_of", "run_due"),
+    "deliveries": ("Intake",),
+    "intake": ("ingest",),
+    "moments": ("Progress", "ledger_of", "seconds"),
+    "results": ("before", "differences", "of_run", "result"),
+    "taking": ("take_couplings", "take_fractions", "take_parameters", "take_register"),
+    "volume_intake": ("ingest_volumes",),
+}
 __all__ = [
     "Intake",
     "Progress",
@@ -37,3 +53,10 @@ __all__ = [
     "take_parameters",
     "take_register",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for room, names in _WHERE.items():
+        if name in names:
+            return getattr(import_module(f"kwartier.runs.{room}"), name)
+    raise AttributeError(f"module 'kwartier.runs' has no attribute {name!r}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -125,36 +124,6 @@ def in_order(home: Home, kind: str, moment: int) -> None:
     earlier = [d["recorded_at"] for d in home.deliveries() if d["kind"] == kind and d["rows_kept"]]
     if earlier and moment < max(earlier):
         raise HomeError(f"{kind} recorded later are here already; take deliveries in, in order")
-
-
-def by_place(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterator[pa.Table]]]:
-    """Cut ordered rows by their place, in chunks that hold whole points."""
-    waiting: pa.Table | None = None
-    source = iter(batches)
-
-    def chunks(place: int) -> Iterator[pa.Table]:
-        nonlocal waiting
-        while waiting is not None:
-            mine = int(np.searchsorted(waiting["place"].to_numpy(), place, "right"))
-            rest = waiting.slice(mine)
-            following = next(source, None) if not rest.num_rows else None
-            whole = mine
-            if following is not None:  # the last point may go on in the next batch
-                number = waiting["number"].to_numpy()
-                whole = int(np.searchsorted(number[:mine], number[mine - 1]))
-                rest = pa.concat_tables([waiting.slice(whole), pa.table(following)])
-            part = waiting.slice(0, whole)
-            waiting = rest.combine_chunks() if rest.num_rows else None
-            if part.num_rows:
-                yield part.combine_chunks()
-            if following is None:
-                return
-
-    first = next(source, None)
-    waiting = None if first is None else pa.Table.from_batches([first])
-    while waiting is not None and waiting.num_rows:
-        place = int(waiting["place"][0].as_py())
-        yield place, chunks(place)
 
 
 def deliver_rows(

@@ -19,31 +19,29 @@ from kwartier.runs.moments import Progress, parameters_of, register_of
 from kwartier.steps import delivery
 from kwartier.steps.delivery import Readable
 
-# A reading with its place. Few and narrow columns, for they are sorted: `place` is the day's number
-# and the area's index, `slot` the register, the position and whether the row is counted here.
-PLACED = pa.schema(
+# A strip: readings that follow each other of one point, meter, register and day. These
+# are what is put in order, for they are few. `place` is the day's number and the area's index,
+# `slot` of each reading its position and whether it is counted here; `status` is null where all of
+# it is 0.
+STRIPS = pa.schema(
     [
         ("place", pa.int64()),
         ("number", pa.int64()),
         ("meter", pa.int64()),
-        ("slot", pa.int32()),
-        ("reading", pa.int64()),
-        ("status", pa.int32()),
+        ("register", pa.int8()),
         ("meter_name", pa.string()),
+        ("slot", pa.list_(pa.uint8())),
+        ("reading", pa.list_(pa.int64())),
+        ("status", pa.list_(pa.int32())),
     ]
 )
-ORDER = PLACED.names[:4]
-_AREAS, _POSITIONS = 2**16, 2**7
+ORDER = STRIPS.names[:4]
+_AREAS = 2**16
 
 
 def day_and_area(place: int) -> tuple[int, int]:
     """Give the number of the market day and the index of the area of a place."""
     return place // _AREAS, place % _AREAS
-
-
-def unpack(slot: Int64s) -> tuple[Int64s, Int64s, Int64s]:
-    """Give the register, the position and whether the row is counted, of slots."""
-    return slot // 2 // _POSITIONS, slot // 2 % _POSITIONS, slot % 2
 
 
 class Door:
@@ -77,15 +75,18 @@ class Door:
         return Readable(number[order], area[order], readable[order])
 
     def batches(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Give the readings that may be kept, each with its day, area and position."""
+        """Give the readings that may be kept, in strips of a day, area and register."""
         for batch in read:
             if batch.schema.equals(files.DAY_BATCH):
                 batch = self._of_day_rows(batch)
             self.rows_in += batch.num_rows
             self._progress(self.rows_in, None)
-            number = batch["accounting_point"].to_numpy()
+            number, register = (batch[n].to_numpy() for n in ("accounting_point", "register"))
+            meter = store.meter_codes(batch["meter"])[0]
             placed, doubts = delivery.place(
                 number,
+                meter,
+                register,
                 batch["read_at"].to_numpy(),
                 RULE_OF_DOOR[batch["rule"].to_numpy()],
                 recorded_at=self._recorded_at,
@@ -94,22 +95,8 @@ class Door:
                 parameters=self._parameters,
             )
             self._doubted.add(doubts, np.ones(len(doubts.number), np.int64))
-            row = pa.array(placed.row)
-            register = batch["register"].to_numpy()[placed.row].astype(np.int32)
-            slot = (register * _POSITIONS + placed.position.astype(np.int32)) * 2 + placed.counts
-            name = batch["meter"].take(row)
-            yield pa.RecordBatch.from_arrays(
-                [
-                    pa.array(placed.day * _AREAS + placed.area),
-                    batch["accounting_point"].take(row),
-                    pa.array(store.meter_codes(name)[0]),
-                    pa.array(slot.astype(np.int32)),
-                    batch["reading_wh"].take(row),
-                    pc.fill_null(batch["status"].take(row), 0),
-                    name,
-                ],
-                schema=PLACED,
-            )
+            if len(placed.row):
+                yield _strips(batch, meter, placed)
 
     def _of_day_rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Unfold day rows into readings; of a row with a wrong count no reading is kept."""
@@ -122,7 +109,7 @@ class Door:
         self.rows_in += int(size[wrong].sum())
         self._doubted.add(
             delivery.Doubts(
-                RULE_OF_DOOR[batch["rule"].to_numpy()][wrong],
+                RULE_OF_DOOR[batch["rule"].to_numpy()][wrong].astype(np.int64),
                 number[wrong],
                 days[wrong].astype(np.int64),
                 size[wrong],
@@ -158,3 +145,50 @@ class Door:
     def doubt_table(self) -> pa.Table:
         """Make the findings of the rows that were not kept."""
         return self._doubted.table(self.areas, lambda day: self._readable(day)[:2])
+
+
+def _strips(batch: pa.RecordBatch, meter: Int64s, placed: delivery.Placed) -> pa.RecordBatch:
+    offsets = pa.array(np.append(placed.first, len(placed.row)), pa.int32())
+    row, first = pa.array(placed.row), pa.array(placed.row[placed.first])
+    slot = placed.position * 2 + placed.counts
+    status = pa.nulls(len(first), STRIPS.field("status").type)
+    if batch["status"].null_count < batch.num_rows:
+        bits = pc.fill_null(batch["status"], 0).take(row)
+        silent = ~np.logical_or.reduceat(bits.to_numpy() != 0, placed.first)
+        status = pa.ListArray.from_arrays(offsets, bits, mask=pa.array(silent))
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(placed.day * _AREAS + placed.area),
+            batch["accounting_point"].take(first),
+            pa.array(meter[placed.row[placed.first]]),
+            batch["register"].take(first),
+            batch["meter"].take(first),
+            pa.ListArray.from_arrays(offsets, pa.array(slot)),
+            pa.ListArray.from_arrays(offsets, batch["reading_wh"].take(row)),
+            status,
+        ],
+        schema=STRIPS,
+    )
+
+
+def built(strips: pa.RecordBatch, day: date) -> delivery.Built:
+    """Build the day rows of strips of one day and area, in order."""
+    slot = strips["slot"]
+    slots = slot.flatten().to_numpy()
+    status = None
+    if strips["status"].null_count < strips.num_rows:
+        size = slot.value_lengths().to_numpy()
+        told = strips["status"].is_valid().to_numpy(zero_copy_only=False)
+        status = np.zeros(len(slots), np.int32)
+        status[np.repeat(told, size)] = strips["status"].flatten().to_numpy()
+    return delivery.build(
+        periods.count(day),
+        strips["number"].to_numpy(),
+        strips["meter"].to_numpy(),
+        strips["register"].to_numpy(),
+        slot.offsets.to_numpy()[:-1].astype(np.int64) - slot.offsets[0].as_py(),
+        slots >> 1,
+        strips["reading"].flatten().to_numpy(),
+        status,
+        (slots & 1).astype(bool),
+    )

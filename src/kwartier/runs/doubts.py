@@ -15,7 +15,7 @@ from kwartier.arrays import Int64s
 from kwartier.steps import delivery
 
 # The rule in findings.RULE_NAMES of each of files.DOOR_RULES; -1: nothing is doubtful.
-RULE_OF_DOOR = np.array([findings.RULE_INDEX.get(name, -1) for name in files.DOOR_RULES], np.int64)
+RULE_OF_DOOR = np.array([findings.RULE_INDEX.get(name, -1) for name in files.DOOR_RULES], np.int16)
 # Of these the finding shows how far off the rows were; of the others how many there were.
 _MEASURED = [findings.RULE_INDEX[n] for n in ("in_future", "off_quarter", "too_old", "wrong_count")]
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from kwartier import findings, periods
 from kwartier.adapters import files, sorting, store
-from kwartier.adapters.store import Home
-from kwartier.arrays import Int64s, Rows
+from kwartier.adapters.store import Block, Home
+from kwartier.arrays import Int64s, Rows, joined
+from kwartier.engines import cores
 from kwartier.runs.deliveries import (
     Intake,
     Source,
-    by_place,
     deliver_rows,
     in_order,
     new_files,
 )
-from kwartier.runs.door import ORDER, PLACED, Door, day_and_area, unpack
+from kwartier.runs.door import ORDER, Door, built, day_and_area
 from kwartier.runs.moments import Progress, identity, seconds, silent
+from kwartier.runs.stages import ahead
 from kwartier.steps import delivery
 
 
@@ -55,65 +58,82 @@ def ingest(
         in_order(home, "readings", moment)
         door = Door(home, moment, progress)
         name = identity([inputs, moment])
-        batches = door.batches(files.read_readings(paths, clock))
-        rows = sorting.ordered(batches, PLACED, ORDER, home.scratch())
-        written, found, kept = _write_layers(home, rows, door.areas, name, moment)
-        doubts = pa.concat_tables([door.doubt_table(), *found])
+        batches = door.batches(ahead(files.read_readings(paths, clock)))
+        ordered = sorting.ordered(batches, ORDER, home.scratch())
+        with ThreadPoolExecutor(cores()) as pool:
+            write = partial(_write_layer, home, door.areas, name, moment)
+            layers = list(pool.map(write, ordered))
         return deliver_rows(
-            home, "readings", moment, name, inputs, skipped, written, doubts, door.rows_in, kept
+            home,
+            "readings",
+            moment,
+            name,
+            inputs,
+            skipped,
+            [file for layer in layers for file in layer.written],
+            pa.concat_tables([door.doubt_table(), *(layer.found for layer in layers)]),
+            door.rows_in,
+            sum(layer.kept for layer in layers),
         )
 
 
-def _write_layers(
-    home: Home, batches: Iterator[pa.RecordBatch], areas: Sequence[str], name: str, moment: int
-) -> tuple[list[dict[str, Any]], list[pa.Table], int]:
-    """Turn ordered readings into day rows and lay them over what is kept of the same points."""
-    written: list[dict[str, Any]] = []
-    found: list[pa.Table] = []
-    kept = 0
-    for place, chunks in by_place(batches):
-        day, area = day_and_area(place)
-        at = periods.day_of_number(day)
-        writer = home.layer_writer(at, areas[area], name)
-        layers = bool(home.layers(at, areas[area], moment))
-        records = []
-        for chunk in chunks:
-            meters = store.meter_codes(chunk["meter_name"].combine_chunks())[1]
-            register, position, counts = unpack(chunk["slot"].to_numpy().astype(np.int64))
-            built = delivery.build(
-                periods.count(at),
-                chunk["number"].to_numpy(),
-                chunk["meter"].to_numpy(),
-                register,
-                position,
-                chunk["reading"].to_numpy(),
-                chunk["status"].to_numpy().astype(np.int64),
-                counts,
-            )
-            kept += built.kept
-            records.append(built.found)
-            rows = built.rows
-            if layers and len(rows.number):
-                before, names = _kept_rows(home, at, areas[area], moment, np.unique(rows.number))
-                rows = delivery.merge(before, rows)
-                meters |= names
-            writer.write(rows, meters)
-        written += writer.close()
-        found.append(findings.table(np.concatenate(records), day, areas[area]))
-    return written, found, kept
+class _Layer(NamedTuple):
+    """What was written of a day and area, what contradicted itself, how many readings are kept."""
+
+    written: list[dict[str, Any]]
+    found: pa.Table
+    kept: int
 
 
-def _kept_rows(
-    home: Home, day: date, grid_area: str, moment: int, only: Int64s
-) -> tuple[Rows, dict[int, str]]:
-    """Read what is kept of some points."""
-    none = np.empty(0, np.int64)
-    empty = np.empty((0, periods.count(day) + 1), np.int64)
-    rows = Rows(none, none, none, empty, None, False)
-    names: dict[int, str] = {}
-    for block in home.blocks(day, grid_area, moment, only):
-        part, named = block.read_named()
-        names |= named
-        if len(part.number):
-            rows = rows.followed_by(part)
-    return rows, names
+def _write_layer(
+    home: Home,
+    areas: Sequence[str],
+    name: str,
+    moment: int,
+    of_place: tuple[int, Iterator[pa.RecordBatch]],
+) -> _Layer:
+    """Turn the readings of a place, in order, into day rows over what is kept of its points."""
+    place, strips = of_place
+    number, index = day_and_area(place)
+    day, area = periods.day_of_number(number), areas[index]
+    writer = home.layer_writer(day, area, name)
+    before = _Before(home, day, area, moment)
+    records, kept = [], 0
+    for chunk in strips:
+        meters = store.meter_codes(chunk["meter_name"])[1]
+        made = built(chunk, day)
+        kept += made.kept
+        records.append(made.found)
+        rows = made.rows
+        if before.blocks and len(rows.number):
+            old, names = before.of(rows.number)
+            rows = delivery.merge(old, rows)
+            meters |= names
+        writer.write(rows, meters)
+    return _Layer(writer.close(), findings.table(np.concatenate(records), number, area), kept)
+
+
+class _Before:
+    """What is kept of a day and area; blocks are read once, for points are asked for in order."""
+
+    def __init__(self, home: Home, day: date, grid_area: str, moment: int) -> None:
+        self.blocks = home.blocks(day, grid_area, moment)
+        self._none = np.empty(0, np.int64), np.empty((0, periods.count(day) + 1), np.int64)
+        self._read = lru_cache(maxsize=4)(Block.read_named)
+
+    def of(self, number: Int64s) -> tuple[Rows, dict[int, str]]:
+        """Give the rows of some points, sorted, and the names of their meters."""
+        none, empty = self._none
+        parts = [Rows(none, none, none, empty, None, False)]
+        names: dict[int, str] = {}
+        for block in self.blocks:
+            first, last = block.layer.range(block.row_group)
+            near = number[np.searchsorted(number, first) : np.searchsorted(number, last, "right")]
+            # The points are quick to read; so a block with none of them costs little.
+            if len(near) and np.isin(block.numbers(), near).any():
+                rows, named = self._read(block)
+                mine = np.isin(rows.number, near)
+                if mine.any():
+                    parts.append(rows.take(mine))
+                    names |= named
+        return joined(parts), names

@@ -17,7 +17,7 @@ from kwartier import parameters, tables
 from kwartier.adapters import store
 from kwartier.adapters.ledger import LedgerError, Unreachable
 from kwartier.adapters.store import Home, HomeError
-from kwartier.engines import embedded
+from kwartier.engines import cores
 from kwartier.parameters import Parameters
 from kwartier.steps import register
 from kwartier.steps.register import Part, Register, part_of
@@ -145,7 +145,7 @@ def register_of(home: Home, known_at: int) -> Register:
     def read(piece: store.Piece) -> Part:
         return part_of(piece.read(register.COLUMNS), known_at)
 
-    with ThreadPoolExecutor(embedded.cores()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         return Register(list(pool.map(read, register_pieces(home, known_at))))
 
 

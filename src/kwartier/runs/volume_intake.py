@@ -22,7 +22,6 @@ from kwartier.parameters import Parameters
 from kwartier.runs.deliveries import (
     Intake,
     Source,
-    by_place,
     deliver_rows,
     in_order,
     new_files,
@@ -88,7 +87,7 @@ def ingest_volumes(
         written: list[dict[str, Any]] = []
         found: list[pa.Table] = []
         kept = 0
-        for day, chunks in by_place(sorting.ordered(batches, _PLACED, _ORDER, home.scratch())):
+        for day, chunks in sorting.ordered(batches, _ORDER, home.scratch()):
             on = periods.day_of_number(day)
             built = [_built(chunk, periods.count(on)) for chunk in chunks]
             rows = Delivered(*map(np.concatenate, zip(*(part.rows for part in built), strict=True)))
@@ -102,7 +101,7 @@ def ingest_volumes(
         )
 
 
-def _built(chunk: pa.Table, count: int) -> delivery.BuiltVolumes:
+def _built(chunk: pa.RecordBatch, count: int) -> delivery.BuiltVolumes:
     slot = chunk["slot"].to_numpy().astype(np.int64)
     return delivery.build_volumes(
         count,

@@ -70,11 +70,25 @@ def text_cells(kind: Kind, texts: pa.Array) -> Judged:
 def parquet_cells(kind: Kind, array: pa.Array) -> Judged | None:
     """Judge cells of a Parquet column; None when cells cannot be of its type."""
     if isinstance(array, pa.DictionaryArray):
-        array = array.dictionary_decode()
+        return _dictionary_cells(kind, array)
     # A column in which nothing is known has no type of its own.
     if _is_text(array.type) or (pa.types.is_null(array.type) and not isinstance(kind, Lists)):
         return text_cells(kind, array.cast(pa.string()))
     return kind.native(array)
+
+
+def _dictionary_cells(kind: Kind, array: pa.DictionaryArray) -> Judged | None:
+    """Judge each different cell once, where cells repeat."""
+    if len(array.dictionary) >= len(array) or array.dictionary.null_count:
+        return parquet_cells(kind, array.dictionary_decode())
+    judged = parquet_cells(kind, array.dictionary)
+    if judged is None:
+        return None
+    values, faults = judged
+    places, null = _numbers(array.indices)
+    return values.take(array.indices), _kept(
+        [(mask[places] & ~null, found) for mask, found in faults]
+    )
 
 
 def _is_text(type_: pa.DataType) -> bool:
@@ -112,6 +126,10 @@ def _array(numbers: npt.NDArray[Any], null: Mask, type_: pa.DataType) -> pa.Arra
     return pa.array(numbers, type_, mask=null if null.any() else None, safe=False)
 
 
+def _within(numbers: npt.NDArray[np.int64], low: int, high: int) -> bool:
+    return not len(numbers) or (int(numbers.min()) >= low and int(numbers.max()) <= high)
+
+
 def _kept(faults: Faults) -> Faults:
     return [(mask, found) for mask, found in faults if mask.any()]
 
@@ -132,21 +150,35 @@ class Whole:
     def judge(self, array: pa.Array) -> Judged:
         """Judge whole numbers."""
         numbers, null = _numbers(array)
+        if (
+            array.type == self.type
+            and not array.null_count
+            and _within(numbers, self.low, self.high)
+            and (not self.digits or self._holds(numbers).all())
+        ):
+            return array, []
         low = (numbers < self.low) & ~null
         high = (numbers > self.high) & ~null
         faults = [(low, "negative" if self.low == 0 else "too small"), (high, "too large")]
         bad = null | low | high
-        if self.digits and len(numbers):
-            # Rows of a point mostly follow each other: its digits are checked once a run.
-            first = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-            holds = codes.check_digits_hold(numbers[first], self.digits)
-            if not holds.all():
-                wrong = ~np.repeat(holds, np.diff(first, append=len(numbers))) & ~bad
-                faults.append((wrong, "check digit wrong"))
-                bad |= wrong
+        if self.digits:
+            wrong = ~self._holds(numbers) & ~bad
+            faults.append((wrong, "check digit wrong"))
+            bad |= wrong
         if array.type == self.type and not (low.any() or high.any()):
             return array, _kept(faults)
         return _array(np.where(bad, 0, numbers), bad, self.type), _kept(faults)
+
+    def _holds(self, numbers: npt.NDArray[np.int64]) -> Mask:
+        """Tell which numbers have their check digit."""
+        # Rows of a point mostly follow each other: its digits are checked once a run.
+        differs = np.ones(len(numbers), bool)
+        np.not_equal(numbers[1:], numbers[:-1], out=differs[1:])
+        first = np.flatnonzero(differs)
+        holds = codes.check_digits_hold(numbers[first], self.digits)
+        if holds.all():
+            return np.ones(len(numbers), bool)
+        return np.repeat(holds, np.diff(first, append=len(numbers)))
 
     def native(self, array: pa.Array) -> Judged | None:
         """Judge whole numbers of any width; floats (as pandas makes them) when they are whole."""
@@ -375,6 +407,8 @@ class Moment:
         parts = (seconds * per_second != numbers) & ~null
         first = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC).timestamp()
         last = datetime(LAST_DAY.year, 12, 31, tzinfo=UTC).timestamp()
+        if not array.null_count and _within(seconds, int(first), int(last) - 1):
+            return pa.array(seconds), _kept([(parts, "parts of a second")])
         outside = ((seconds < first) | (seconds >= last)) & ~null
         return (
             _array(np.where(outside, 0, seconds), null, pa.int64()),

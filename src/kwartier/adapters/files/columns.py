@@ -13,7 +13,7 @@ import pyarrow as pa
 from kwartier.adapters.files.cells import Faults, Kind
 
 LISTED = 1000  # problems listed; the rest is counted
-BATCH_ROWS = 1 << 16
+BATCH_ROWS = 1 << 17
 # What pyarrow and the codecs raise on bytes that are not what they should be.
 BROKEN = (pa.ArrowException, OSError, EOFError, ValueError, OverflowError, MemoryError)
 _SAFE_NAME = re.compile(r"[A-Za-z_]{1,40}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 
-from kwartier.adapters.files.cells import parquet_cells
+from kwartier.adapters.files.cells import Lists, parquet_cells
 from kwartier.adapters.files.columns import (
     BATCH_ROWS,
     BROKEN,
@@ -21,9 +21,11 @@ from kwartier.adapters.files.columns import (
 )
 
 
-def open_parquet(file: pa.NativeFile) -> pyarrow.parquet.ParquetFile:
+def open_parquet(file: pa.NativeFile, words: Sequence[str] = ()) -> pyarrow.parquet.ParquetFile:
+    """Open a Parquet file; columns of text named in `words` come as dictionaries."""
     return pyarrow.parquet.ParquetFile(
         file,
+        read_dictionary=list(words),
         # Read through a buffer, a page header that lies makes pyarrow reserve what it claims; a
         # whole column chunk of a file below 1 GiB is no more than the file itself.
         buffer_size=1 << 20 if file.size() > 1 << 30 else 0,
@@ -41,6 +43,12 @@ def _type_found(type_: pa.DataType) -> str:
     except UnicodeDecodeError:
         word = None
     return f"type {word[0]}" if word else "another type"
+
+
+def _words(parquet: pyarrow.parquet.ParquetFile, columns: Sequence[Column]) -> list[str]:
+    """Name the columns of text, whose cells mostly repeat; text in the place of a list is wrong."""
+    texts = {field.name for field in parquet.schema_arrow if pa.types.is_string(field.type)}
+    return [c.name for c in columns if c.name in texts and not isinstance(c.kind, Lists)]
 
 
 def parquet_batches(
@@ -65,7 +73,7 @@ def parquet_batches(
         there = match(path, names, columns, troubles)
         if there is None:
             return
-        reader = parquet.iter_batches(batch_size=BATCH_ROWS)
+        reader = open_parquet(file, _words(parquet, there)).iter_batches(batch_size=BATCH_ROWS)
         before = troubles.count
         while True:
             try:

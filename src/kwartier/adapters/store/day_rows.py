@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from kwartier import codes
 from kwartier.adapters.store.storage import Storage, reading
 from kwartier.adapters.store.writing import Writer
-from kwartier.arrays import NOT_READ, Int64s, Rows
+from kwartier.arrays import NOT_READ, Int64s, Rows, joined
 
 ROW_GROUP = 16_384
 STRETCHES = 32  # of a layer, at most
@@ -159,7 +159,7 @@ class Block:
             register=index[register.indices.to_numpy()] if len(number) else index[:0],
             meter=meter,
             reading=_matrix(table["reading_wh"]),
-            status=_matrix(table["status"]) if "status" in table.column_names else None,
+            status=_bits(table["status"]) if "status" in table.column_names else None,
             complete=self.layer.complete,
         )
         return rows, names
@@ -209,6 +209,27 @@ def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.signedinteger]:
     return values.to_numpy().reshape(len(lists), -1) if len(lists) else np.empty((0, 1), np.int64)
 
 
+def _bits(column: pa.ChunkedArray) -> Int64s | None:
+    """Give the status of every reading; a row without any has null."""
+    if column.null_count == len(column):
+        return None
+    told = column.is_valid().to_numpy()
+    matrix = _matrix(column.drop_null())
+    bits = np.zeros((len(told), matrix.shape[1]), np.int64)
+    bits[told] = matrix
+    return bits
+
+
+def _status_lists(rows: Rows) -> pa.Array:
+    """Make the status of rows; null where all of a row is 0, which is quicker to write and read."""
+    if rows.status is None:
+        return pa.nulls(len(rows.number), _STATUS.type)
+    told = rows.status.any(axis=1)
+    values = pa.array(rows.status[told].reshape(-1).astype(np.int32))
+    ends = np.cumsum(np.append(0, told * rows.status.shape[1])).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), values, type=_STATUS.type, mask=pa.array(~told))
+
+
 def meter_code(name: str) -> int:
     """Give the number that stands for a meter's name inside a run; 0 stands for no name."""
     digest = blake2b(name.encode(), digest_size=8).digest()
@@ -225,6 +246,12 @@ def meter_codes(name: pa.Array) -> tuple[Int64s, dict[int, str]]:
     return of_word[encoded.indices.fill_null(len(names)).to_numpy()], names
 
 
+def _meter_names(code: Int64s, names: Mapping[int, str]) -> pa.Array:
+    different, at = np.unique(code, return_inverse=True)
+    words = [names.get(number) for number in different.tolist()]
+    return pa.array(words, pa.string()).take(pa.array(at))
+
+
 class LayerWriter:
     """Writes the day rows of one delivery, area and day, points in rising order.
 
@@ -236,11 +263,12 @@ class LayerWriter:
         self._folder = f"readings/{partition(day, grid_area)}"
         self._delivery = delivery
         self._writers: dict[bool, Writer] = {}
-        self._waiting: dict[bool, list[tuple[Rows, dict[int, str]]]] = {True: [], False: []}
+        self._waiting: dict[bool, list[Rows]] = {True: [], False: []}
+        self._names: dict[bool, dict[int, str]] = {True: {}, False: {}}
 
     def write(self, rows: Rows, meters: Mapping[int, str]) -> None:
         """Write rows, sorted by point, meter and register; a point's rows come in one call."""
-        whole = ((rows.reading >= 0) & (rows.reading <= _LARGEST)).all(axis=1)
+        whole = (rows.reading.min(axis=1) >= 0) & (rows.reading.max(axis=1) <= _LARGEST)
         if rows.status is not None:
             whole &= (rows.status == 0).all(axis=1)
         starts = np.ones(len(rows.number), bool)
@@ -254,46 +282,46 @@ class LayerWriter:
         for complete in (True, False):
             part = rows.take(whole == complete)
             if len(part.number):
-                self._waiting[complete].append((part, dict(meters)))
+                if complete:
+                    part = part._replace(reading=part.reading.astype(np.int32), status=None)
+                names = {code: meters[code] for code in np.unique(part.meter).tolist() if code}
+                self._names[complete] |= names
+                self._waiting[complete].append(part)
                 self._flush(complete, ROW_GROUP)
 
     def _flush(self, complete: bool, least: int) -> None:
         """Write what waits in row groups of whole points; less than `least` rows go on waiting."""
-        if sum(len(part.number) for part, _ in self._waiting[complete]) < least:
+        if sum(len(part.number) for part in self._waiting[complete]) < least:
             return
-        (rows, names), *more = self._waiting[complete]
-        for part, named in more:
-            rows = rows.followed_by(part)
-            names |= named
+        rows = joined(self._waiting[complete])
         ends = np.append(np.nonzero(rows.number[1:] != rows.number[:-1])[0] + 1, len(rows.number))
         at = 0
         while len(rows.number) - at >= least and at < len(rows.number):
             fitting = np.searchsorted(ends, at + ROW_GROUP, "right") - 1
             end = int(ends[max(fitting, np.searchsorted(ends, at, "right"))])
-            self._write(complete, rows.take(np.arange(at, end)), names)
+            self._write(complete, rows.cut(at, end))
             at = end
-        rest = rows.take(np.arange(at, len(rows.number)))
-        self._waiting[complete] = [(rest, names)] if len(rest.number) else []
+        rest = rows.cut(at, len(rows.number))
+        self._waiting[complete] = [rest] if len(rest.number) else []
+        names = self._names[complete]
+        self._names[complete] = {c: names[c] for c in np.unique(rest.meter).tolist() if c}
 
-    def _write(self, complete: bool, rows: Rows, names: Mapping[int, str]) -> None:
+    def _write(self, complete: bool, rows: Rows) -> None:
         size = rows.reading.size
         offsets = pa.array(np.arange(0, size + 1, rows.reading.shape[1], dtype=np.int32))
         columns = {
             _POINT: pa.array(rows.number),
             _REGISTER: pa.array(codes.REGISTERS).take(pa.array(rows.register)),
-            _METER: pa.array([names.get(code) for code in rows.meter.tolist()], pa.string())
-            if names
-            else pa.nulls(len(rows.number), pa.string()),
+            _METER: _meter_names(rows.meter, self._names[complete]),
         }
         readings = rows.reading.reshape(-1)
         if complete:
-            values = pa.array(readings.astype(np.int32))
+            values = pa.array(readings)
             columns[_WHOLE] = pa.ListArray.from_arrays(offsets, values, type=_WHOLE.type)
         else:
             values = pa.array(readings, mask=readings == NOT_READ)
             columns[_HOLED] = pa.ListArray.from_arrays(offsets, values)
-            status = pa.array(rows.bits().reshape(-1).astype(np.int32))
-            columns[_STATUS] = pa.ListArray.from_arrays(offsets, status, type=_STATUS.type)
+            columns[_STATUS] = _status_lists(rows)
         table = pa.table(list(columns.values()), schema=pa.schema(list(columns)))
         if complete not in self._writers:
             name = "complete" if complete else "partial"
