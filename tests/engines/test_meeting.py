@@ -32,7 +32,7 @@ def part(*ordinals: int, unread: str | None = None) -> dict[str, Any]:
     return {"ordinals": list(ordinals), "content": bytes(ordinals), "unread": unread}
 
 
-def test_each_block_came_once() -> None:
+def test_each_stretch_came_once() -> None:
     parts = [part(2, 0), part(1)]
     assert spark.checked(range(3), parts, HomeError) == [bytes([2, 0]), bytes([1])]
 
@@ -40,14 +40,14 @@ def test_each_block_came_once() -> None:
 @pytest.mark.parametrize(
     ("parts", "told"),
     [
-        ([part(0, 1), part(1, 2)], "gave 4 blocks, of which 3 different, for the 3"),  # twice
-        ([part(0, 1, 2), part(0, 1, 2)], "gave 6 blocks, of which 3 different"),
-        ([part(0), part(2)], "gave 2 blocks, of which 2 different"),  # lost
-        ([part(0, 1), part(3)], "gave 3 blocks, of which 3 different"),  # of another job
-        ([], "gave 0 blocks"),
+        ([part(0, 1), part(1, 2)], "gave 4 stretches, of which 3 different, for the 3"),  # twice
+        ([part(0, 1, 2), part(0, 1, 2)], "gave 6 stretches, of which 3 different"),
+        ([part(0), part(2)], "gave 2 stretches, of which 2 different"),  # lost
+        ([part(0, 1), part(3)], "gave 3 stretches, of which 3 different"),  # of another job
+        ([], "gave 0 stretches"),
     ],
 )
-def test_a_block_that_came_twice_or_not_at_all_is_told(parts: list[dict], told: str) -> None:
+def test_a_stretch_that_came_twice_or_not_at_all_is_told(parts: list[dict], told: str) -> None:
     with pytest.raises(ClusterError, match=told):
         spark.checked(range(3), parts, HomeError)
 
