@@ -43,7 +43,7 @@ class FailingOnce(Block):
     mark: str = ""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        _, of = super().__reduce__()
+        of = (self.layer, self.row_group, self.hidden, self.only)
         return FailingOnce, (*of, self.act, self.mark)
 
     def read(self) -> Rows:

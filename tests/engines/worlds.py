@@ -64,7 +64,7 @@ def same_bytes(folder: Path, seed: int, days: int, **engine: Any) -> None:
 
 def in_levels(patch: pytest.MonkeyPatch) -> None:
     """Make few blocks meet as many do: in a tree of levels, in several jobs, around a day too."""
-    patch.setattr(spark, "_BLOCKS_A_TASK", 1)
+    patch.setattr(way, "_A_TASK", 1)
     patch.setattr(spark, "_MET_BY_DRIVER", 2)
     patch.setattr(spark, "_BYTES_A_JOB", 6000)
     patch.setattr(way, "_FEW_BLOCKS", 0)
