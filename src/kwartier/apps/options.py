@@ -74,6 +74,14 @@ def parse_moment(text: str) -> datetime:
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="KWARTIER_HOME", help="Where everything is kept.")
 ]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where a home that is made now keeps its tables, as s3://bucket/path; in it when not "
+        "given. Who may reach it is said in the environment.",
+        metavar="URI",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DayOption = Annotated[
     date, typer.Option("--day", parser=parse_day, help="Market day, as 2026-03-29.", metavar="DAY")
