@@ -74,7 +74,7 @@ from kwartier.arrays import Delivered, Int64s
 _MARK = "home"
 _ROW_GROUP = 131_072  # rows; what is read side by side
 _ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
-# Chosen by measuring decode time and size (docs/decisions.md §26).
+# Chosen by measuring decode time and size (docs/decisions.md §28).
 _LAYOUTS: dict[str, dict[str, Any]] = {
     "register": {
         "compression": "lz4",
