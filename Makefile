@@ -68,7 +68,7 @@ $(VENV)/run.stamp: pyproject.toml constraints/run.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp constraints/dev.txt
-	$(PIP) install --quiet --require-hashes -r constraints/dev.txt
+	$(PIP) install --quiet --require-hashes --no-build-isolation -r constraints/dev.txt
 	@touch $@
 
 # Versions and hashes of every wheel, for every Python and platform at once; no index, host or path.
@@ -77,7 +77,7 @@ RESOLVE = uv pip compile --quiet --no-config --upgrade --universal --fork-strate
 	--no-emit-find-links pyproject.toml
 
 pins:
-	$(RESOLVE) --group dev -o constraints/dev.txt
+	$(RESOLVE) --extra spark --group dev -o constraints/dev.txt
 	$(RESOLVE) --group build -c constraints/dev.txt -o constraints/run.txt
 
 clean:

@@ -104,8 +104,8 @@ def keep_standard(home: Home, fractions: dict, at: Any) -> None:
     known = pa.array([at] * len(rows), tables.MOMENT)
     moment = int(at.timestamp())
     with home.writing():
-        path = home.root / "fractions" / f"standard-{moment}.parquet"
-        entry = home.add(table.append_column("recorded_at", known), path)
+        place = f"fractions/standard-{moment}.parquet"
+        entry = home.add(table.append_column("recorded_at", known), place)
         home.deliver("fractions", moment, id=f"{moment}", inputs=[], files=[entry])
 
 
