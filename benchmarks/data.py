@@ -119,7 +119,7 @@ def _register(at: Path, points: int, seed: int) -> None:
         for writer, table in zip(writers, (rows, few), strict=True):
             writer.write_table(table)
         # A file a chunk, so that no more than a chunk is in memory.
-        entries.append(home.add(rows, home.root / "register" / f"{len(entries):04d}.parquet"))
+        entries.append(home.add(rows, f"register/{len(entries):04d}.parquet"))
     for writer in writers:
         writer.close()
     moment = int(RECORDED.timestamp())
