@@ -137,7 +137,7 @@ def _readings(at: Path, points: int, seed: int, doubtful: float, late: float, th
             made = many.day_rows(places[first : first + CHUNK], DAY, seed, doubtful)
             count += int((made.reading != many.UNREAD).sum())
             for holed in (False, True) if made.holed.any() else (False,):
-                layers.write(_rows(made, made.holed == holed, holed=holed), {})
+                layers.write(rows(made, made.holed == holed, holed=holed), {})
         return layers.close(), count
 
     total = 0
@@ -161,7 +161,11 @@ def _readings(at: Path, points: int, seed: int, doubtful: float, late: float, th
     return total
 
 
-def _rows(made: many.Day, chosen: np.ndarray[Any, np.dtype[np.bool_]], *, holed: bool) -> Rows:
+def rows(made: many.Day, chosen: np.ndarray[Any, np.dtype[np.bool_]], *, holed: bool) -> Rows:
+    """Give the chosen rows as the store takes them.
+
+    holed : whether points with gaps are among them.
+    """
     reading = made.reading if chosen.all() else made.reading[chosen]
     if holed:
         reading = np.where(reading == many.UNREAD, NOT_READ, reading)
