@@ -72,7 +72,7 @@ class Target(NamedTuple):
 def write(m: Measured) -> str:
     """Write the page."""
     parts = [
-        "<!-- Written by `make bench`; not by hand. -->",
+        "# Measured\n\nWritten by `make bench`; [Performance](performance.md) says what is compared.",
         f"{m.points:,} points × 2 registers in 17 grid areas, {m.readings:,} readings; medians of"
         f" {m.rounds} interleaved runs, each a fresh process, files in the page cache.",
         f"{m.machine}.  \n{m.versions}.  \n"
