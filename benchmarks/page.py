@@ -72,7 +72,8 @@ class Target(NamedTuple):
 def write(m: Measured) -> str:
     """Write the page."""
     parts = [
-        "# Measured\n\nWritten by `make bench`; [Performance](performance.md) says what is compared.",
+        "# Measured\n\nWritten by `make bench`. [Performance](performance.md) says what is "
+        "compared.",
         f"{m.points:,} points × 2 registers in 17 grid areas, {m.readings:,} readings; medians of"
         f" {m.rounds} interleaved runs, each a fresh process, files in the page cache.",
         f"{m.machine}.  \n{m.versions}.  \n"
