@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import fs
 
-from kwartier import Home, HomeError, allocate, result
+from kwartier import Home, HomeError, allocate, result, tables
 from kwartier.adapters.store.storage import Objects
 from kwartier.engines.spark import connected
 from kwartier.runs import ledger_of
@@ -123,6 +123,18 @@ def test_what_no_manifest_names_is_swept(tmp_path: Path, server: str, world: are
     with home.writing():
         pass
     assert set(home.storage.places("")) == before
+
+
+def test_what_a_killed_worker_wrote_of_a_run_is_not_left_beside_it(
+    tmp_path: Path, server: str, world: areas.World
+) -> None:
+    """Taken over and refused, a run has findings only."""
+    home = stored(tmp_path / "home", world, "half")
+    run = (world.days[0], world.areas[0], "1")
+    with home.storage.writing(f"{home.run_place(*run)}/allocation.parquet") as file:
+        file.write(b"of a process that was killed")
+    home.write_run(*run, "worker", {"findings": tables.FINDINGS.empty()})
+    assert home.storage.places(home.run_place(*run)) == [f"{home.run_place(*run)}/findings.parquet"]
 
 
 def test_one_row_group_is_fetched_and_not_the_file(

@@ -378,6 +378,7 @@ class Home:
         if isinstance(self.storage, Folder):
             entries = self._renamed(self.run_folder(day, grid_area, run), worker, tables)
         else:
+            self.storage.delete_folder(place)  # of a worker that was killed before it could say so
             entries = [self.add(table, f"{place}/{name}.parquet") for name, table in tables.items()]
         return [
             (name, f"{place}/{name}.parquet", entry["rows"], entry["sha256"])
