@@ -420,7 +420,7 @@ def test_how_rows_are_put_in_order_changes_no_byte(
 ) -> None:
     expected = _layers(_taken_in(fleet, tmp_path / "usual"))
     for run, piece, held in ((20_000, 5_000, 100_000), (5_000, 1, 0), (1, 1, 1 << 30)):
-        monkeypatch.setattr(sorting, "RUN_BYTES", run)
+        monkeypatch.setattr(sorting, "LOT_BYTES", run)
         monkeypatch.setattr(sorting, "PIECE_BYTES", piece)
         monkeypatch.setattr(sorting, "HELD_BYTES", held)
         assert _layers(_taken_in(fleet, tmp_path / str(run))) == expected, run

@@ -36,16 +36,16 @@ def _batch(rows: list[tuple[int, int, int, int]]) -> pa.RecordBatch:
 
 @given(
     batches=st.lists(st.lists(ROW, max_size=12), max_size=12),
-    run=st.sampled_from([1, 300, 1 << 20]),
+    lot=st.sampled_from([1, 300, 1 << 20]),
     piece=st.sampled_from([1, 100, 1 << 20]),
     held=st.sampled_from([0, 500, 1 << 20]),
 )
 def test_rows_come_out_in_order_and_whole(
-    batches: list[list[tuple[int, int, int, int]]], run: int, piece: int, held: int
+    batches: list[list[tuple[int, int, int, int]]], lot: int, piece: int, held: int
 ) -> None:
     rows = [row for batch in batches for row in batch]
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as scratch:
-        patch.setattr(sorting, "RUN_BYTES", run)
+        patch.setattr(sorting, "LOT_BYTES", lot)
         patch.setattr(sorting, "PIECE_BYTES", piece)
         patch.setattr(sorting, "HELD_BYTES", held)
         made = [

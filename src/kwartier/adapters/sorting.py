@@ -1,10 +1,10 @@
 """Rows in order, also when they do not fit in memory.
 
-Rows are gathered into runs, and each run is put in order in memory and cut into pieces: one place,
+Rows are gathered into lots, and each lot is put in order in memory and cut into pieces: one place,
 so many bytes. When the pieces held are too large they go to the scratch folder. In the end the
 pieces of a place are taken in the order of their first numbers: what lies before the next piece is
 whole. Rows that came in order are so never sorted nor joined, and of rows that did not, a piece of
-each run is in memory.
+each lot is in memory.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
-RUN_BYTES = 32 << 20  # put in order at once
+LOT_BYTES = 32 << 20  # put in order at once
 PIECE_BYTES = 4 << 20
+PIECE_ROWS = 16_384  # short rows become long ones, of which so many fit in memory
 HELD_BYTES = 256 << 20  # kept in memory before anything goes to the scratch folder
 
 
@@ -59,10 +60,10 @@ def ordered(
     """
     pieces: dict[int, list[_Piece]] = {}
     held = files = 0
-    for run in _runs(batches):
-        for place, piece in _pieces(_in_order(run, by), by):
+    for lot in _lots(batches):
+        for place, piece in _pieces(_in_order(lot, by), by):
             pieces.setdefault(place, []).append(piece)
-        held += run.nbytes
+        held += lot.nbytes
         if held > HELD_BYTES:
             _put_away(pieces.values(), scratch / f"rows-{files}.arrow")
             held, files = 0, files + 1
@@ -70,14 +71,14 @@ def ordered(
         yield place, _merged(pieces.pop(place), by)
 
 
-def _runs(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Join batches to runs."""
+def _lots(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Join batches to lots."""
     held: list[pa.RecordBatch] = []
     size = 0
     for batch in batches:
         held.append(batch)
         size += batch.nbytes
-        if size >= RUN_BYTES:
+        if size >= LOT_BYTES:
             yield pa.concat_batches(held)
             held, size = [], 0
     if size:
@@ -95,15 +96,15 @@ def _in_order(rows: pa.RecordBatch, by: Sequence[str]) -> pa.RecordBatch:
     return rows.take(pa.array(order))
 
 
-def _pieces(run: pa.RecordBatch, by: Sequence[str]) -> Iterator[tuple[int, _Piece]]:
-    """Cut an ordered run into pieces."""
-    place, number = (run[name].to_numpy() for name in by[:2])
-    most = max(1, PIECE_BYTES * run.num_rows // max(run.nbytes, 1))
-    edges = [*np.flatnonzero(place[1:] != place[:-1]) + 1, run.num_rows]
+def _pieces(lot: pa.RecordBatch, by: Sequence[str]) -> Iterator[tuple[int, _Piece]]:
+    """Cut an ordered lot into pieces."""
+    place, number = (lot[name].to_numpy() for name in by[:2])
+    most = max(1, min(PIECE_ROWS, PIECE_BYTES * lot.num_rows // max(lot.nbytes, 1)))
+    edges = [*np.flatnonzero(place[1:] != place[:-1]) + 1, lot.num_rows]
     begin = 0
     for edge in edges:
         for at in range(begin, edge, most):
-            rows = run.slice(at, min(most, edge - at))
+            rows = lot.slice(at, min(most, edge - at))
             yield int(place[at]), _Piece(int(number[at]), rows)
         begin = edge
 

@@ -1,4 +1,4 @@
-"""The engine inside one process: blocks mapped over threads, partials summed per thread.
+"""The engine inside one process: stretches of blocks mapped over threads.
 
 Kernels and Parquet decoding release the GIL. Memory is bounded by the blocks in flight, one per
 thread, not by the day. Whole numbers are summed, so no result depends on threads or order.
@@ -6,7 +6,7 @@ thread, not by the day. Whole numbers are summed, so no result depends on thread
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Protocol, TypeVar
@@ -23,29 +23,40 @@ class Block(Protocol):
         """Read the rows."""
 
 
-_B = TypeVar("_B", bound=Block)
-_Asked = TypeVar("_Asked", bound=Block, contravariant=True)
+class Stretch(Protocol):
+    """Blocks whose points follow each other."""
+
+    @property
+    def blocks(self) -> Sequence[Block]:
+        """The blocks, in order."""
+
+    def range(self) -> tuple[int, int]:
+        """The numbers of the lowest and the highest point."""
+
+
+_S = TypeVar("_S", bound=Stretch)
+_Asked = TypeVar("_Asked", bound=Stretch, contravariant=True)
 
 
 class Kept(Protocol[_Asked]):
-    """What blocks added up to before, where it still holds."""
+    """What stretches added up to before, where it still holds."""
 
-    def get(self, block: _Asked) -> pipeline.Partial | None:
-        """Give what a block adds up to; None where it must be computed."""
+    def get(self, stretch: _Asked, part: pipeline.Day) -> pipeline.Partial | None:
+        """Give what a stretch, of the points of a part, adds up to; None: compute it."""
 
-    def put(self, block: _Asked, partial: pipeline.Partial) -> None:
-        """Keep what a block adds up to."""
+    def put(self, stretch: _Asked, part: pipeline.Day, partial: pipeline.Partial) -> None:
+        """Keep what a stretch adds up to."""
 
 
 def reduce(
-    blocks: Iterable[_B],
+    stretches: Iterable[_S],
     day: pipeline.Day,
     *,
-    kept: Kept[_B],
+    kept: Kept[_S],
     threads: int | None = None,
     on_block: Callable[[], None] | None = None,
 ) -> pipeline.Partial:
-    """Send blocks through pipeline.wide() and sum what comes out.
+    """Send stretches of blocks through pipeline.wide() and sum what comes out.
 
     Parameters
     ----------
@@ -53,31 +64,36 @@ def reduce(
     threads : how many work side by side; the cores of the machine when not given.
     on_block : called after each block, to show progress.
     """
-    queue: Iterator[_B] = iter(blocks)
-    lock = Lock()
+    queue: Iterator[_S] = iter(stretches)
+    taking, adding = Lock(), Lock()
+    total = pipeline.Partial.nothing(day)
 
-    def work() -> pipeline.Partial:
-        partial = pipeline.Partial.nothing(day)
+    def work() -> None:
         while True:
-            with lock:
-                block = next(queue, None)
-            if block is None:
-                return partial
-            own = kept.get(block)
+            with taking:
+                stretch = next(queue, None)
+            if stretch is None:
+                return
+            part, start = day.between(*stretch.range())
+            own = kept.get(stretch, part)
+            held = own is not None
             if own is None:
-                own = pipeline.Partial.nothing(day)
-                pipeline.wide(block.read(), day, own)
-                kept.put(block, own)
-            partial.add(own)
-            if on_block:
-                on_block()
+                own = pipeline.Partial.nothing(part)
+            for block in stretch.blocks:
+                if not held:
+                    pipeline.wide(block.read(), part, own)
+                if on_block:
+                    on_block()
+            if not held:
+                kept.put(stretch, part, own)
+            with adding:
+                total.add(own, start)
 
     workers = threads or cores()
-    total = pipeline.Partial.nothing(day)
     if workers == 1:
-        total.add(work())
+        work()
         return total
     with ThreadPoolExecutor(workers) as pool:
         for done in [pool.submit(work) for _ in range(workers)]:
-            total.add(done.result())
+            done.result()
     return total

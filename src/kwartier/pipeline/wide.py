@@ -44,6 +44,11 @@ class Day:
         """How many periods the day has."""
         return periods.count(self.day)
 
+    def between(self, first: int, last: int) -> tuple[Day, int]:
+        """Give the day with the points from one number to another only, and where they begin."""
+        points, start = self.points.between(first, last)
+        return Day(self.day, points, self.parameters), start
+
     @cached_property
     def usable_cell(self) -> Int64s:
         """The cell of each point whose readings are used, -1 of every other."""
@@ -83,17 +88,24 @@ class Partial:
             np.zeros(len(day.points.number), bool),
         )
 
-    def add(self, other: Partial) -> None:
-        """Add what other points add up to; whole numbers, so the order does not matter."""
+    def add(self, other: Partial, start: int = 0) -> None:
+        """Add what other points add up to; whole numbers, so the order does not matter.
+
+        start : where the points of the other begin among these.
+        """
         self.full_volume += other.full_volume
         self.full_points += other.full_points
         self.full_annual += other.full_annual
         self.part_volume += other.part_volume
         self.part_points += other.part_points
         self.part_any += other.part_any
-        self.seen |= other.seen
-        self.read |= other.read
-        self.gaps += other.gaps
+        part = slice(start, start + len(other.seen))
+        self.seen[part] |= other.seen
+        self.read[part] |= other.read
+        for gaps in other.gaps:
+            moved = gaps.copy()
+            moved["point"] += start
+            self.gaps.append(moved)
         self.found += other.found
 
 

@@ -19,11 +19,11 @@ from kwartier.runs.moments import Progress, parameters_of, register_of
 from kwartier.steps import delivery
 from kwartier.steps.delivery import Readable
 
-# A stretch of readings: those that follow each other of one point, meter, register and day. These
+# A strip: readings that follow each other of one point, meter, register and day. These
 # are what is put in order, for they are few. `place` is the day's number and the area's index,
 # `slot` of each reading its position and whether it is counted here; `status` is null where all of
 # it is 0.
-STRETCHES = pa.schema(
+STRIPS = pa.schema(
     [
         ("place", pa.int64()),
         ("number", pa.int64()),
@@ -35,7 +35,7 @@ STRETCHES = pa.schema(
         ("status", pa.list_(pa.int32())),
     ]
 )
-ORDER = STRETCHES.names[:4]
+ORDER = STRIPS.names[:4]
 _AREAS = 2**16
 
 
@@ -75,7 +75,7 @@ class Door:
         return Readable(number[order], area[order], readable[order])
 
     def batches(self, read: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Give the readings that may be kept, in stretches of a day, area and register."""
+        """Give the readings that may be kept, in strips of a day, area and register."""
         for batch in read:
             if batch.schema.equals(files.DAY_BATCH):
                 batch = self._of_day_rows(batch)
@@ -96,7 +96,7 @@ class Door:
             )
             self._doubted.add(doubts, np.ones(len(doubts.number), np.int64))
             if len(placed.row):
-                yield _stretches(batch, meter, placed)
+                yield _strips(batch, meter, placed)
 
     def _of_day_rows(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Unfold day rows into readings; of a row with a wrong count no reading is kept."""
@@ -147,11 +147,11 @@ class Door:
         return self._doubted.table(self.areas, lambda day: self._readable(day)[:2])
 
 
-def _stretches(batch: pa.RecordBatch, meter: Int64s, placed: delivery.Placed) -> pa.RecordBatch:
+def _strips(batch: pa.RecordBatch, meter: Int64s, placed: delivery.Placed) -> pa.RecordBatch:
     offsets = pa.array(np.append(placed.first, len(placed.row)), pa.int32())
     row, first = pa.array(placed.row), pa.array(placed.row[placed.first])
     slot = placed.position * 2 + placed.counts
-    status = pa.nulls(len(first), STRETCHES.field("status").type)
+    status = pa.nulls(len(first), STRIPS.field("status").type)
     if batch["status"].null_count < batch.num_rows:
         bits = pc.fill_null(batch["status"], 0).take(row)
         silent = ~np.logical_or.reduceat(bits.to_numpy() != 0, placed.first)
@@ -167,28 +167,28 @@ def _stretches(batch: pa.RecordBatch, meter: Int64s, placed: delivery.Placed) ->
             pa.ListArray.from_arrays(offsets, batch["reading_wh"].take(row)),
             status,
         ],
-        schema=STRETCHES,
+        schema=STRIPS,
     )
 
 
-def built(stretches: pa.RecordBatch, day: date) -> delivery.Built:
-    """Build the day rows of stretches of one day and area, in order."""
-    slot = stretches["slot"]
+def built(strips: pa.RecordBatch, day: date) -> delivery.Built:
+    """Build the day rows of strips of one day and area, in order."""
+    slot = strips["slot"]
     slots = slot.flatten().to_numpy()
     status = None
-    if stretches["status"].null_count < stretches.num_rows:
+    if strips["status"].null_count < strips.num_rows:
         size = slot.value_lengths().to_numpy()
-        told = stretches["status"].is_valid().to_numpy(zero_copy_only=False)
+        told = strips["status"].is_valid().to_numpy(zero_copy_only=False)
         status = np.zeros(len(slots), np.int32)
-        status[np.repeat(told, size)] = stretches["status"].flatten().to_numpy()
+        status[np.repeat(told, size)] = strips["status"].flatten().to_numpy()
     return delivery.build(
         periods.count(day),
-        stretches["number"].to_numpy(),
-        stretches["meter"].to_numpy(),
-        stretches["register"].to_numpy(),
+        strips["number"].to_numpy(),
+        strips["meter"].to_numpy(),
+        strips["register"].to_numpy(),
         slot.offsets.to_numpy()[:-1].astype(np.int64) - slot.offsets[0].as_py(),
         slots >> 1,
-        stretches["reading"].flatten().to_numpy(),
+        strips["reading"].flatten().to_numpy(),
         status,
         (slots & 1).astype(bool),
     )

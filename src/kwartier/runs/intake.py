@@ -93,13 +93,13 @@ def _write_layer(
     of_place: tuple[int, Iterator[pa.RecordBatch]],
 ) -> _Layer:
     """Turn the readings of a place, in order, into day rows over what is kept of its points."""
-    place, stretches = of_place
+    place, strips = of_place
     number, index = day_and_area(place)
     day, area = periods.day_of_number(number), areas[index]
     writer = home.layer_writer(day, area, name)
     before = _Before(home, day, area, moment)
     records, kept = [], 0
-    for chunk in stretches:
+    for chunk in strips:
         meters = store.meter_codes(chunk["meter_name"])[1]
         made = built(chunk, day)
         kept += made.kept
@@ -127,7 +127,7 @@ class _Before:
         parts = [Rows(none, none, none, empty, None, False)]
         names: dict[int, str] = {}
         for block in self.blocks:
-            first, last = block.range()
+            first, last = block.layer.range(block.row_group)
             near = number[np.searchsorted(number, first) : np.searchsorted(number, last, "right")]
             # The points are quick to read; so a block with none of them costs little.
             if len(near) and np.isin(block.numbers(), near).any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
@@ -39,47 +39,52 @@ class Made(NamedTuple):
 
 
 class Kept:
-    """What the blocks of an area and day added up to in earlier runs.
+    """What the stretches of an area and day added up to in earlier runs.
 
-    A block is computed again when it, a point in it or a parameter has changed.
+    A stretch is computed again when a block in it, a point in it or a parameter has changed.
 
     Attributes
     ----------
-    names : of the blocks that were asked for.
+    blocks, computed : how many blocks were asked for, and were not kept.
     """
 
     def __init__(self, home: Home, day: pipeline.Day, afresh: bool) -> None:
         self._folder = home.kept(day.day, day.points.grid_area)
-        self._day, self._afresh = day, afresh
+        self._afresh = afresh
         self._like = pipeline.like(day.periods)
-        self.names: dict[store.Block, str] = {}
-        self._put: set[store.Block] = set()
+        self._names: dict[store.Stretch, str] = {}
+        self._put: list[store.Stretch] = []
+
+    @property
+    def blocks(self) -> int:
+        """Count the blocks that were asked for."""
+        return sum(len(stretch.blocks) for stretch in self._names)
 
     @property
     def computed(self) -> int:
         """Count the blocks that were not kept."""
-        return len(self._put)
+        return sum(len(stretch.blocks) for stretch in self._put)
 
-    def get(self, block: store.Block) -> pipeline.Partial | None:
-        """Give what a block adds up to; None where it must be computed."""
-        name = blake2b(block.name(), digest_size=16)
-        name.update(pipeline.digest_of(self._day, *block.range()))
+    def get(self, stretch: store.Stretch, part: pipeline.Day) -> pipeline.Partial | None:
+        """Give what a stretch, of the points of a part, adds up to; None: compute it."""
+        name = sha256(stretch.name())
+        name.update(pipeline.digest_of(part))
         name.update(kwartier.__version__.encode())
-        self.names[block] = name.hexdigest()
+        self._names[stretch] = name.hexdigest()[:32]
         if self._afresh:
             return None
-        held = store.kept.read(self._folder / name.hexdigest(), self._like)
-        return None if held is None else pipeline.unpack(self._day, held)
+        held = store.kept.read(self._folder / self._names[stretch], self._like)
+        return None if held is None else pipeline.unpack(part, held)[0]
 
-    def put(self, block: store.Block, partial: pipeline.Partial) -> None:
-        """Keep what a block adds up to."""
-        self._put.add(block)  # not a count: several threads come here at once
-        store.kept.write(self._folder / self.names[block], pipeline.pack(self._day, partial))
+    def put(self, stretch: store.Stretch, part: pipeline.Day, partial: pipeline.Partial) -> None:
+        """Keep what a stretch adds up to."""
+        self._put.append(stretch)
+        store.kept.write(self._folder / self._names[stretch], pipeline.pack(part, partial))
 
     def sweep(self) -> None:
         """Let go of what no block of the day asks for any more."""
         if self._folder.is_dir():
-            live = set(self.names.values())
+            live = set(self._names.values())
             for path in sorted(self._folder.iterdir()):
                 if path.name not in live:
                     path.unlink(missing_ok=True)
@@ -170,14 +175,14 @@ class Way:
         if key not in self._partials:
             kept = Kept(self._home, self._day(day, grid_area), self._afresh)
             self._partials[key] = embedded.reduce(
-                self._blocks(day, grid_area),
+                store.stretches(self._blocks(day, grid_area)),
                 self._day(day, grid_area),
                 kept=kept,
                 threads=self._threads,
                 on_block=self._on_block,
             )
             kept.sweep()
-            self._counts[key] = (len(kept.names), kept.computed)
+            self._counts[key] = (kept.blocks, kept.computed)
         return self._partials[key]
 
     def _measured_in(

@@ -33,8 +33,8 @@ class Placed(NamedTuple):
     """Where readings go. A reading at midnight is here twice, first for the day that it ends.
 
     `row` is its index in the batch; `counts` is set once for each reading, so that rows add up.
-    Readings that follow each other of one point, meter, register and day are a stretch: it begins
-    at `first` of them, and `day` and `area` are those of each stretch.
+    Readings that follow each other of one point, meter, register and day are a strip: it begins
+    at `first` of them, and `day` and `area` are those of each strip.
     """
 
     row: Int64s
@@ -231,7 +231,7 @@ def build(
 
     Parameters
     ----------
-    number, meter, register, first : of each stretch of readings, sorted by number, meter and
+    number, meter, register, first : of each strip of readings, sorted by number, meter and
         register, and where it begins.
     position, reading, status, counts : of each reading, in any order within a row; status is None
         where no meter reported any.

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kwartier import codes, findings, periods
+from kwartier import codes, findings, kernels, periods
 from kwartier.arrays import (
     MEASURABLE,
     NO_CURRENT,
@@ -111,15 +111,14 @@ COLUMNS = (*_AXES, *Party._fields, *Connection._fields, *_ANNUAL)
 class Part(NamedTuple):
     """Some rows of the register as numbers.
 
-    `party` and `connection` are indexes in `parties` and `connections`; `annual` and `annual_low`
-    (rows, 2) the annual offtake and infeed [Wh] and the low tariff's part, -1 where not given.
+    `party` and `connection` are indexes in `parties` and `connections`; `annual` holds the annual
+    volumes in the order of the columns [Wh], (rows) each, -1 where not given.
     """
 
     axes: Axes
     party: Int32s
     connection: Int32s
-    annual: Int64s
-    annual_low: Int64s
+    annual: tuple[Int64s, ...]
     parties: Sequence[Party]
     connections: Sequence[Connection]
 
@@ -132,19 +131,11 @@ def part_of(rows: pa.Table, known_at: int) -> Part:
     rows = known_by(rows, known_at)
     party, parties = _combined(rows, Party._fields)
     connection, connections = _combined(rows, Connection._fields)
-    totals, lows = [], []
-    for name in ("offtake", "infeed"):
-        normal = numbers(rows[f"annual_{name}_normal_wh"], _UNKNOWN)
-        low = numbers(rows[f"annual_{name}_low_wh"], _UNKNOWN)
-        given = (normal != _UNKNOWN) | (low != _UNKNOWN)
-        lows.append(np.where(given, np.maximum(low, 0), _UNKNOWN))
-        totals.append(np.where(given, np.maximum(normal, 0) + np.maximum(low, 0), _UNKNOWN))
     return Part(
         axes_of(rows, "accounting_point"),
         party,
         connection,
-        np.stack(totals, axis=1),
-        np.stack(lows, axis=1),
+        tuple(numbers(rows[name], _UNKNOWN) for name in _ANNUAL),
         [Party(*words) for words in parties],
         [Connection(*words) for words in connections],
     )
@@ -155,19 +146,31 @@ def _combined(rows: pa.Table, names: Sequence[str]) -> tuple[Int32s, list[tuple[
     code = np.zeros(rows.num_rows, np.int64)
     made: list[tuple[Any, ...]] = [()] if rows.num_rows else []
     for name in names:
-        column = rows[name].combine_chunks()
-        if not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-        words = column.dictionary.to_pylist()
-        if len(words) == 1 and not column.null_count:
-            made = [(*before, words[0]) for before in made]
+        index, words = _coded(rows[name].combine_chunks())
+        if index is None:
+            made = [(*before, *words) for before in made]
             continue
-        index = pc.fill_null(column.indices, len(words)).to_numpy(zero_copy_only=False)
-        words.append(None)
         # Few of all combinations occur, so that the numbers stay small from column to column.
         occurring, code = _numbered(code * len(words) + index, len(made) * len(words))
         made = [(*made[n // len(words)], words[n % len(words)]) for n in occurring.tolist()]
     return code.astype(np.int32), made
+
+
+def _coded(column: pa.Array) -> tuple[npt.NDArray[np.integer] | None, list[Any]]:
+    """Number the words of a column, and list them; no numbers where all are alike."""
+    if column.null_count == len(column):
+        return None, [None]
+    if not pa.types.is_dictionary(column.type):
+        lowest, highest = pc.min_max(column).values()
+        if lowest == highest and not column.null_count:
+            return None, [lowest.as_py()]
+        column = column.dictionary_encode()
+    words = column.dictionary.to_pylist()
+    if len(words) == 1 and not column.null_count:
+        return None, words
+    if not column.null_count:
+        return column.indices.to_numpy(), words
+    return pc.fill_null(column.indices, len(words)).to_numpy(), [*words, None]
 
 
 def _numbered(key: Int64s, size: int) -> tuple[Int64s, Int64s]:
@@ -216,13 +219,12 @@ class Register:
                 strict=True,
             )
         )
-        annual = np.concatenate([part.annual for part in parts])
-        annual_low = np.concatenate([part.annual_low for part in parts])
+        annual = [np.concatenate(of) for of in zip(*(part.annual for part in parts), strict=True)]
         self._history = History(axes)
         self.until = self._history.until
         row = self._history.row
         self._party, self._connection = party[row], connection[row]
-        self._annual, self._annual_low = annual[row], annual_low[row]
+        self._annual = tuple(column[row] for column in annual)
         self._parties, self._connections = list(parties), list(connections)
         self._areas = sorted({party.grid_area for party in parties})
         place = {area: i for i, area in enumerate(self._areas)}
@@ -255,8 +257,8 @@ class Register:
             here = slice(None) if len(self._areas) == 1 else np.nonzero(area == index)[0]
             rows, together = row[here], times[here]
             doubled = together > 1
-            points, absurd = self._points(name, rows, terms, parameters)
-            others, odd = self._others(rows, terms, parameters)
+            points, absurd = self._points(name, rows, terms)
+            others, odd = self._others(rows, terms)
             found = [
                 findings.records("register_gap", gone[area_of_gone == index], limit=1),
                 findings.records(
@@ -276,15 +278,13 @@ class Register:
         row = self._history.on(periods.number(day), among).row
         here = self._area_of[self._party[row]] == self._areas.index(grid_area)
         terms = _terms(self._connections, day, parameters)
-        return self._points(grid_area, row[here], terms, parameters)[0]
+        return self._points(grid_area, row[here], terms)[0]
 
-    def _points(
-        self, area: str, rows: Int64s, terms: _Terms, parameters: Parameters
-    ) -> tuple[Points, Records]:
+    def _points(self, area: str, rows: Int64s, terms: _Terms) -> tuple[Points, Records]:
         rows = rows[self._by_customer[self._connection[rows]]]
         number = self._history.subject[rows]
-        party, connection = self._party[rows], self._connection[rows]
-
+        party, connection = self._party[rows], self._connection[rows].astype(np.intp)
+        annual, absurd = self._annual_of(rows, np.where(terms.small, terms.most, 0), terms)
         # Parties and kinds are few, so every combination has a number and those that occur are few.
         size = len(self._parties) * len(terms.kinds)
         key = party.astype(np.int64) * len(terms.kinds) + terms.kind[connection]
@@ -296,10 +296,6 @@ class Register:
         order = sorted(range(len(cells)), key=cells.__getitem__)
         rank = np.zeros(len(cells), np.int64)
         rank[order] = np.arange(len(cells))
-
-        annual = self._annual_of(rows, terms)
-        cap = np.where(terms.small, terms.limit * parameters.annual_cap_periods, 0)
-        annual, absurd = _capped(number, annual, cap[connection])
         points = Points(
             grid_area=area,
             number=number,
@@ -316,17 +312,15 @@ class Register:
         )
         return points, absurd
 
-    def _others(
-        self, rows: Int64s, terms: _Terms, parameters: Parameters
-    ) -> tuple[AreaPoints, Records]:
+    def _others(self, rows: Int64s, terms: _Terms) -> tuple[AreaPoints, Records]:
         rows = rows[~self._by_customer[self._connection[rows]]]
         number = self._history.subject[rows]
         connection = self._connection[rows]
         of = [self._connections[i] for i in connection.tolist()]
         parties = [self._parties[i] for i in self._party[rows].tolist()]
         reckoned = np.array([one.group == codes.UNMETERED for one in self._connections], bool)
-        cap = np.where(reckoned & terms.small, terms.limit * parameters.annual_cap_periods, 0)
-        annual, absurd = _capped(number, self._annual_of(rows, terms), cap[connection])
+        most = np.where(reckoned & terms.small, terms.most, 0)
+        annual, absurd = self._annual_of(rows, most, terms)
         others = AreaPoints(
             number=number,
             group=[one.group for one in of],
@@ -352,24 +346,31 @@ class Register:
             )
         return others, np.concatenate([absurd, *twice])
 
-    def _annual_of(self, rows: Int64s, terms: _Terms) -> _Annual:
-        """Give the annual volumes of rows, a default where the register does not know them."""
-        total, low = self._annual[rows], self._annual_low[rows]
-        known = total != _UNKNOWN
-        if not known.all():
-            default = terms.annual[self._connection[rows]]
-            total = np.where(known, total, default)
-            low = np.where(known, low, default // 2)
-            # Without infeed there is nothing to be known about it.
-            known[:, 1] |= ~terms.with_infeed[self._connection[rows]]
-        return _Annual(total, low, known)
+    def _annual_of(self, rows: Int64s, most: Int64s, terms: _Terms) -> tuple[_Annual, Records]:
+        """Give the annual volumes of rows: a default where none is known, capped where absurd.
+
+        Parameters
+        ----------
+        most : (connections), what each could carry in a year [Wh]; 0 where none is known.
+        """
+        total, low, known, above = kernels.annual_volumes(
+            rows, self._annual, self._connection, terms.annual, most
+        )
+        connection = self._connection[rows]
+        # Without infeed there is nothing to be known about it.
+        known[:, 1] |= ~terms.with_infeed[connection]
+        annual = _Annual(total, low, known)
+        if not above:
+            return annual, np.empty(0, findings.RECORD)
+        return _capped(self._history.subject[rows], annual, most[connection])
 
 
 class _Terms(NamedTuple):
     """What each connection means on a day, (connections): see Points.
 
     `kind` is its index in `kinds`, profile category and consumption type; `annual` (connections, 2)
-    the annual volumes to assume [Wh]; `small` whether it is of the small segment.
+    the annual volumes to assume, `most` what it could carry in a year [Wh]; `small` whether it is
+    of the small segment.
     """
 
     state: npt.NDArray[np.int8]
@@ -379,6 +380,7 @@ class _Terms(NamedTuple):
     with_infeed: Bools
     small: Bools
     annual: Int64s
+    most: Int64s
     kind: Int64s
     kinds: Sequence[tuple[str, str]]
 
@@ -404,6 +406,7 @@ def _terms(connections: Sequence[Connection], day: date, parameters: Parameters)
         np.array([one.with_infeed for one in connections], bool),
         np.array([one.market_segment == codes.SMALL for one in connections], bool),
         np.array(annual, np.int64).reshape(-1, 2),
+        np.array(limits, np.int64) * parameters.annual_cap_periods,
         np.array(kind, np.int64),
         kinds,
     )
@@ -424,10 +427,7 @@ def _capped(number: Int64s, annual: _Annual, cap: Int64s) -> tuple[_Annual, Reco
     ----------
     cap : (points) [Wh]; 0 where none is known.
     """
-    above = (annual.total > cap[:, None]) & (cap[:, None] > 0)
-    if not above.any():
-        return annual, np.empty(0, findings.RECORD)
-    point, direction = np.nonzero(above)
+    point, direction = np.nonzero((annual.total > cap[:, None]) & (cap[:, None] > 0))
     total, low = annual.total.copy(), annual.low.copy()
     for p, d in zip(point.tolist(), direction.tolist(), strict=True):
         total[p, d] = cap[p]

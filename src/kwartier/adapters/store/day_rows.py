@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from kwartier.adapters.store.writing import Writer, reading
 from kwartier.arrays import NOT_READ, Int64s, Rows, joined
 
 ROW_GROUP = 16_384
+_STRETCHES = 32  # of a layer, at most
 _LARGEST = np.iinfo(np.int32).max
 _REGISTER = pa.field("register", pa.string(), nullable=False)
 _POINT = pa.field("accounting_point", pa.int64(), nullable=False)
@@ -59,6 +61,11 @@ class Layer:
         with reading(self.path):
             return pq.read_metadata(self.path)
 
+    def range(self, row_group: int) -> tuple[int, int]:
+        """The lowest and the highest point in a row group."""
+        statistics = self.metadata.row_group(row_group).column(0).statistics
+        return statistics.min, statistics.max
+
     def numbers(self) -> Int64s:
         """The points it holds, each once."""
         with reading(self.path):
@@ -68,20 +75,16 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A row group of a layer, less the points that a later delivery holds.
+    """A row group of a layer.
 
-    `only` restricts it to some points; both are sorted.
+    `hidden` are the points in its range that a later delivery holds, None: there are none; `only`
+    restricts it to some points. Both are sorted.
     """
 
     layer: Layer
     row_group: int
     hidden: Int64s | None = None
     only: Int64s | None = None
-
-    def range(self) -> tuple[int, int]:
-        """The lowest and the highest point in it."""
-        statistics = self.layer.metadata.row_group(self.row_group).column(0).statistics
-        return statistics.min, statistics.max
 
     def numbers(self) -> Int64s:
         """Read the points of its rows, also of those that are hidden."""
@@ -97,11 +100,7 @@ class Block:
         """Name what is in it: the file, the row group, and the points that are hidden of it."""
         digest = blake2b(f"{self.layer.sha256} {self.row_group}".encode(), digest_size=16)
         if self.hidden is not None:
-            first, last = self.range()
-            near = self.hidden[np.searchsorted(self.hidden, first) :]
-            near = near[: np.searchsorted(near, last, "right")]
-            if len(near):
-                digest.update(near[np.isin(near, self.numbers())].tobytes())
+            digest.update(self.hidden[np.isin(self.hidden, self.numbers())].tobytes())
         return digest.digest()
 
     def read(self) -> Rows:
@@ -143,6 +142,37 @@ class Block:
             complete=self.layer.complete,
         )
         return rows, names
+
+
+class Stretch(NamedTuple):
+    """Blocks of a layer that follow each other: what is computed, and kept, as one."""
+
+    blocks: tuple[Block, ...]
+
+    def range(self) -> tuple[int, int]:
+        """The lowest and the highest point in it."""
+        layer = self.blocks[0].layer
+        return (
+            layer.range(self.blocks[0].row_group)[0],
+            layer.range(self.blocks[-1].row_group)[1],
+        )
+
+    def name(self) -> bytes:
+        """Name what is in it."""
+        return b"".join(block.name() for block in self.blocks)
+
+
+def stretches(blocks: Sequence[Block]) -> list[Stretch]:
+    """Put blocks together to a few dozen a layer: fewer would have to be computed again as a whole
+    where a little changed, more would be work to keep.
+    """
+    made: list[Stretch] = []
+    for _, of_layer in groupby(blocks, key=lambda block: block.layer.path):
+        mine = tuple(of_layer)
+        size = -(-mine[0].layer.metadata.num_row_groups // _STRETCHES)
+        for _, part in groupby(mine, key=lambda block: block.row_group // size):
+            made.append(Stretch(tuple(part)))
+    return made
 
 
 def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.signedinteger]:

@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kwartier import periods
+from kwartier import periods, tables
 from kwartier.adapters.store import quarter_volumes
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
 from kwartier.adapters.store.writing import (
@@ -57,6 +57,20 @@ from kwartier.adapters.store.writing import (
 from kwartier.arrays import Delivered, Int64s
 
 _ROW_GROUP = 131_072  # rows; what is read side by side
+_ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
+# Chosen by measuring decode time and size (docs/decisions.md §26).
+_LAYOUTS: dict[str, dict[str, Any]] = {
+    "register": {
+        "compression": "lz4",
+        "use_dictionary": [
+            name for name in tables.REGISTER.names if name not in ("accounting_point", *_ANNUAL)
+        ],
+        "column_encoding": {
+            "accounting_point": "DELTA_BINARY_PACKED",
+            **dict.fromkeys(_ANNUAL, "BYTE_STREAM_SPLIT"),
+        },
+    }
+}
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 
@@ -136,10 +150,11 @@ class Home:
         taken = [d for d in self.deliveries(known_at) if d["kind"] == kind]
         return max(taken, key=lambda d: (d["recorded_at"], d["number"]), default=None)
 
-    def add(self, table: pa.Table, path: Path, **options: Any) -> dict[str, Any]:
+    def add(self, table: pa.Table, path: Path) -> dict[str, Any]:
         """Write a table to a path of the home; it exists once a manifest names it."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with Writer(self.root, path, table.schema, **options) as writer:
+        layout = _LAYOUTS.get(path.parent.name, {})
+        with Writer(self.root, path, table.schema, **layout) as writer:
             for first in range(0, max(len(table), 1), _ROW_GROUP):
                 writer.write(table.slice(first, _ROW_GROUP))
         return writer.entry()
@@ -241,22 +256,20 @@ class Home:
     ) -> list[Block]:
         """List the blocks of an area and day as known at a moment; each point is in one block."""
         layers = self.layers(day, grid_area, known_at)
-        several = len({layer.order for layer in layers}) > 1
-        hidden: Int64s | None = None
+        orders = sorted({layer.order for layer in layers}, reverse=True)
+        hidden = np.empty(0, np.int64)
         blocks = []
-        for order in sorted({layer.order for layer in layers}, reverse=True):
+        for order in orders:
             mine = [layer for layer in layers if layer.order == order]
             for layer in mine:
                 for group in range(layer.metadata.num_row_groups):
-                    block = Block(layer, group, hidden, only)
-                    if only is not None:
-                        first, last = block.range()
-                        if np.searchsorted(only, first) == np.searchsorted(only, last, "right"):
-                            continue
-                    blocks.append(block)
-            if several:
-                held = [layer.numbers() for layer in mine]
-                hidden = np.unique(np.concatenate([*held, *([] if hidden is None else [hidden])]))
+                    first, last = layer.range(group)
+                    asked = None if only is None else _between(only, first, last)
+                    if asked is None or len(asked):
+                        near = _between(hidden, first, last)
+                        blocks.append(Block(layer, group, near if len(near) else None, asked))
+            if order != orders[-1]:
+                hidden = np.unique(np.concatenate([hidden, *(layer.numbers() for layer in mine)]))
         return blocks
 
     def kept(self, day: date, grid_area: str) -> Path:
@@ -402,3 +415,8 @@ def _gone(path: Path, *, take_away: bool) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _between(numbers: Int64s, first: int, last: int) -> Int64s:
+    """Give the numbers, sorted, from one to another."""
+    return numbers[np.searchsorted(numbers, first) : np.searchsorted(numbers, last, "right")]

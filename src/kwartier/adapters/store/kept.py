@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from threading import get_native_id
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-_DIGEST = 16
+_DIGEST = 32
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -30,7 +30,7 @@ def write(path: Path, arrays: Arrays) -> None:
     content = sink.getvalue().to_pybytes()
     unfinished = path.with_name(f"{path.name}-{os.getpid()}-{get_native_id()}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished.write_bytes(blake2b(content, digest_size=_DIGEST).digest() + content)
+    unfinished.write_bytes(sha256(content).digest() + content)
     with suppress(FileNotFoundError):  # another run of the day swept it away
         os.replace(unfinished, path)
 
@@ -47,7 +47,7 @@ def read(path: Path, like: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]) 
     except OSError:
         return None
     body = content[_DIGEST:]
-    if blake2b(body, digest_size=_DIGEST).digest() != content[:_DIGEST]:
+    if sha256(body).digest() != content[:_DIGEST]:
         return None
     table = pa.ipc.open_file(pa.py_buffer(body)).read_all()
     if set(table.column_names) != set(like):
