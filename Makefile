@@ -2,20 +2,22 @@
 # Every target makes the .venv it needs, from the pinned versions and hashes in constraints/.
 
 PYTHON ?= python3
-N ?= 200000
+N ?= 1000000
+OUT ?= benchmarks/results
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 CODE := src tests $(wildcard benchmarks docs)
 
-.PHONY: demo test test-all bench fmt lint types docs pins clean help
+.PHONY: demo test test-all bench bench-kernels fmt lint types docs pins clean help
 
 help:
 	@echo 'make demo      run the main job on a simulated grid area'
 	@echo 'make test      run the tests, less the slow ones'
 	@echo 'make test-all  run all tests'
-	@echo 'make bench     measure against the references (N=$(N) points)'
+	@echo 'make bench     measure against the references (N=$(N) points, OUT=$(OUT))'
+	@echo 'make bench-kernels  measure the kernels, and compare with what was measured before'
 	@echo 'make fmt       format the code'
 	@echo 'make lint      style, clock rule and import contracts'
 	@echo 'make types     mypy --strict'
@@ -36,7 +38,11 @@ test-all: $(VENV)/dev.stamp
 	$(PYTEST)
 
 bench: $(VENV)/dev.stamp
-	$(BIN)/python -m benchmarks --points $(N)
+	$(BIN)/python -m benchmarks --points $(N) --out $(OUT)
+
+# What was saved stays in .benchmarks/, so that another commit can be held against it.
+bench-kernels: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q benchmarks/kernels.py --benchmark-autosave --benchmark-compare
 
 fmt: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix $(CODE)
@@ -68,7 +74,7 @@ $(VENV)/run.stamp: pyproject.toml constraints/run.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/run.stamp constraints/dev.txt
-	$(PIP) install --quiet --require-hashes -r constraints/dev.txt
+	$(PIP) install --quiet --require-hashes --no-build-isolation -r constraints/dev.txt
 	@touch $@
 
 # Versions and hashes of every wheel, for every Python and platform at once; no index, host or path.
@@ -77,7 +83,7 @@ RESOLVE = uv pip compile --quiet --no-config --upgrade --universal --fork-strate
 	--no-emit-find-links pyproject.toml
 
 pins:
-	$(RESOLVE) --group dev -o constraints/dev.txt
+	$(RESOLVE) --extra spark --group dev -o constraints/dev.txt
 	$(RESOLVE) --group build -c constraints/dev.txt -o constraints/run.txt
 
 clean:

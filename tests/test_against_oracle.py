@@ -126,13 +126,14 @@ def coverage_of(table: pa.Table) -> dict[tuple, tuple[int, int, int]]:
 def compare(fleet: fleets.Fleet, folder: Path, rows: int, threads: int, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(day_rows, "ROW_GROUP", rows)
+        patch.setattr(day_rows, "STRETCHES", 1 + seed % 5)
         home = kept_home(folder, fleet, random.Random(seed))
-    known_at = max(recorded_at for recorded_at, _ in fleet.deliveries)
+        known_at = max(recorded_at for recorded_at, _ in fleet.deliveries)
+        # A day of which nothing at all was kept is refused, and the oracle is not asked about it.
+        days = [day for day in fleet.days if day.isoformat() in home.days()]
+        if days:
+            allocate(home, days, known_at=known_at, threads=threads)
     book = oracle.Book(fleet.register_rows, fleet.deliveries, real_parameters(fleet), known_at)
-    # A day of which nothing at all was kept is refused, and the oracle is not asked about it.
-    days = [day for day in fleet.days if day.isoformat() in home.days()]
-    if days:
-        allocate(home, days, known_at=known_at, threads=threads)
     for day in days:
         expected = book.allocate(day)
         allocation = result(home, "allocation", [day])

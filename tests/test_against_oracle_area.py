@@ -104,8 +104,8 @@ def keep_standard(home: Home, fractions: dict, at: Any) -> None:
     known = pa.array([at] * len(rows), tables.MOMENT)
     moment = int(at.timestamp())
     with home.writing():
-        path = home.root / "fractions" / f"standard-{moment}.parquet"
-        entry = home.add(table.append_column("recorded_at", known), path)
+        place = f"fractions/standard-{moment}.parquet"
+        entry = home.add(table.append_column("recorded_at", known), place)
         home.deliver("fractions", moment, id=f"{moment}", inputs=[], files=[entry])
 
 
@@ -260,9 +260,10 @@ def compare(world: areas.World, folder: Path, rows: int, threads: int, seed: int
     world = world.but(parameters=real_parameters(world))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(day_rows, "ROW_GROUP", rows)
+        patch.setattr(day_rows, "STRETCHES", 1 + seed % 5)
         home = kept_home(folder, world, random.Random(seed))
+        made = allocate(home, world.days, known_at=world.known_at, threads=threads)
     book = world.book()
-    made = allocate(home, world.days, known_at=world.known_at, threads=threads)
     states = {(run.market_day, run.grid_area): run for run in made}
     for day in world.days:
         names = ("findings", "allocation", "balance", "residual", "fractions", "coverage")

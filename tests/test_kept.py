@@ -88,6 +88,21 @@ def afresh(home: Home, folder: Path, days: list[date], at: datetime) -> list[dic
     return [tables_of(bare, run) for run in made]
 
 
+@pytest.mark.parametrize(("stretches", "computed"), [(1, 14), (4, 5), (13, 2), (32, 2)])
+def test_what_is_computed_again_is_a_stretch(
+    market: Market, monkeypatch: pytest.MonkeyPatch, stretches: int, computed: int
+) -> None:
+    monkeypatch.setattr(day_rows, "STRETCHES", stretches)
+    market.allocate(known_at=FIRST)
+    market.deliver(of_point(40, 300), recorded_at=FIRST + LATER)
+    (run,) = market.allocate(known_at=FIRST + 20 * LATER)
+    assert (run.blocks, run.blocks_computed) == (BLOCKS + 1, computed)
+    at = FIRST + 20 * LATER
+    assert [tables_of(market.home, run)] == afresh(
+        market.home, market.home.root.parent / "afresh", [DAY], at
+    )
+
+
 def again(market: Market, threads: int = 1) -> Run:
     """Run once more, as known later, and see that the bytes are those of a run afresh."""
     at = FIRST + 10 * LATER
@@ -211,17 +226,22 @@ def check(world: areas.World, folder: Path, rows: int, threads: int, seed: int) 
     world = world.but(parameters=real_parameters(world))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(day_rows, "ROW_GROUP", rows)
+        patch.setattr(day_rows, "STRETCHES", 1 + seed % 5)
         home = kept_home(folder, world, random.Random(seed))
-    recorded = {datetime.fromtimestamp(d["recorded_at"], FIRST.tzinfo) for d in home.deliveries()}
-    moments = sorted(recorded)[-4:]
-    for at in [*moments, moments[0]]:
-        home = Home(home.root)
-        try:
-            made = allocate(home, world.days, known_at=at, threads=threads)
-        except HomeError:  # no readings were known yet
-            continue
-        found = [tables_of(home, run) for run in made]
-        assert found == afresh(home, folder / "afresh", world.days, at), f"{seed}: as known at {at}"
+        recorded = {
+            datetime.fromtimestamp(d["recorded_at"], FIRST.tzinfo) for d in home.deliveries()
+        }
+        moments = sorted(recorded)[-4:]
+        for at in [*moments, moments[0]]:
+            home = Home(home.root)
+            try:
+                made = allocate(home, world.days, known_at=at, threads=threads)
+            except HomeError:  # no readings were known yet
+                continue
+            found = [tables_of(home, run) for run in made]
+            assert found == afresh(home, folder / "afresh", world.days, at), (
+                f"{seed}: as known at {at}"
+            )
 
 
 def _check_of(seed: int, count: int, days: int, rows: int, threads: int, tmp: Path) -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kwartier import codes, parameters, periods
-from kwartier.simulation import day_rows, read_zonnedael, register_rows, simulate
+from kwartier.simulation import many, read_zonnedael, simulate
 from kwartier.simulation.figures import day_shape, figures
 from kwartier.simulation.grid import lighting_fractions
 from kwartier.simulation.points import point_numbers
@@ -415,16 +415,32 @@ def test_shares_of_the_months_are_whole():
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1])
-def test_day_rows_in_chunks(share):
-    tables = list(day_rows(20_000, AUTUMN, share_doubtful=share))
-    table = pa.concat_tables(tables)
-    assert [len(t) for t in tables] == [32_768, 7_232]
-    assert (np.diff(table["accounting_point"].to_numpy()) >= 0).all()
-    assert set(pc.list_value_length(table["reading_wh"]).to_pylist()) == {101}
-    assert (pc.list_flatten(table["reading_wh"]).null_count > 0) == (share > 0)
-    register = pa.concat_tables(list(register_rows(20_000)))
-    numbers = table["accounting_point"].to_numpy()[::2]
-    assert np.array_equal(register["accounting_point"].to_numpy(), numbers)
+def test_points_of_a_country_are_the_same_in_any_part_of_it(share):
+    place = np.arange(3_000)
+    whole = many.day_rows(place, AUTUMN, 1, share)
+    parts = [many.day_rows(some, AUTUMN, 1, share) for some in np.split(place, [7, 1_000])]
+    for name in many.Day._fields:
+        together = np.concatenate([getattr(part, name) for part in parts])
+        assert np.array_equal(getattr(whole, name), together)
+    assert whole.reading.shape == (6_000, 101)
+    assert (np.diff(whole.number) >= 0).all()
+    assert np.array_equal((whole.reading == many.UNREAD).any(axis=1), whole.holed)
+    assert whole.holed.any() == (share > 0)
+    register = pa.concat_tables([many.register_rows(some, 1) for some in np.split(place, [999])])
+    assert register.equals(many.register_rows(place, 1))
+    assert np.array_equal(register["accounting_point"].to_numpy(), whole.number[::2])
+
+
+def test_areas_of_a_country_lie_through_each_other_and_hold_every_point_once():
+    areas = many.places(20_000, 1)
+    assert np.array_equal(np.sort(np.concatenate(areas)), np.arange(20_000))
+    assert all(len(area) for area in areas)
+    register = many.register_rows(np.arange(20_000), 1)
+    named = register["grid_area"].to_numpy(zero_copy_only=False)
+    for ean, area in zip(many.GRID_AREAS, areas, strict=True):
+        assert set(named[area]) == {codes.ean(ean)}
+    assert len(areas[0]) > 50 * len(areas[-1])
+    assert len(pc.unique(register["brp"])) == 50
 
 
 def test_figures_are_those_of_the_data(shared: Path):

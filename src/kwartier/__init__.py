@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.store import Home, HomeError
     from kwartier.apps.report import write as write_report
+    from kwartier.engines.spark import Cluster, ClusterError, connected
     from kwartier.runs import (
         allocate,
         ingest,
@@ -29,6 +30,9 @@ __version__ = "0.1.0"
 
 # Loaded when first asked for: a command that needs no engine starts without one.
 _WHERE = {
+    "Cluster": ("kwartier.engines.spark", "Cluster"),
+    "ClusterError": ("kwartier.engines.spark", "ClusterError"),
+    "connected": ("kwartier.engines.spark", "connected"),
     "FileRefused": ("kwartier.adapters.files", "FileRefused"),
     "Home": ("kwartier.adapters.store", "Home"),
     "HomeError": ("kwartier.adapters.store", "HomeError"),
@@ -47,10 +51,13 @@ _WHERE = {
     "read_zonnedael": ("kwartier.simulation", "read_zonnedael"),
 }
 __all__ = [
+    "Cluster",
+    "ClusterError",
     "FileRefused",
     "Home",
     "HomeError",
     "allocate",
+    "connected",
     "correct",
     "ingest",
     "ingest_volumes",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 Int32s = npt.NDArray[np.int32]
 Int64s = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Wholes = npt.NDArray[np.signedinteger]  # of any width
 
 NOT_READ = np.int64(np.iinfo(np.int64).min)
 
@@ -38,8 +39,8 @@ class Rows(NamedTuple):
     number: Int64s
     meter: Int64s
     register: Int64s
-    reading: npt.NDArray[np.signedinteger]
-    status: Int64s | None
+    reading: Wholes
+    status: Wholes | None
     complete: bool
 
     def take(self, index: Int64s | Bools) -> Rows:
@@ -112,6 +113,16 @@ def lanes_of(point: Int64s, meter: Int64s, register: Int64s) -> Lanes:
     return Lanes(first, direction[first], rows)
 
 
+def runs_of(mask: Bools) -> tuple[Int64s, Int64s, Int64s]:
+    """Find the runs of true values in each row: row, first column, last column."""
+    edge = np.zeros((mask.shape[0], mask.shape[1] + 2), np.int8)
+    edge[:, 1:-1] = mask
+    change = np.diff(edge, axis=1)
+    row, first = np.nonzero(change == 1)
+    last = np.nonzero(change == -1)[1] - 1
+    return row, first, last
+
+
 class Cell(NamedTuple):
     """The finest cell in which volumes are summed."""
 
@@ -142,6 +153,13 @@ class Points(NamedTuple):
     annual_low: Int64s
     annual_known: Bools
     cells: tuple[Cell, ...]
+
+    def place(self, number: Int64s) -> Int64s:
+        """Give the index of each number; -1 where there is no such point."""
+        if not len(self.number):
+            return np.full(len(number), -1, np.int64)
+        at = np.minimum(np.searchsorted(self.number, number), len(self.number) - 1)
+        return np.where(self.number[at] == number, at, -1)
 
     def between(self, first: int, last: int) -> tuple[Points, int]:
         """Give the points from one number to another without a copy, and where they begin."""
@@ -267,14 +285,13 @@ class Series(NamedTuple):
     """The measured volumes of a point in one direction, sorted by point and direction.
 
     `volume` is (series, periods) [Wh], NOT_READ where not measured; `first` and `meters` say which
-    counters it is made of; `measured` (series, periods) how many of them measured the period.
+    counters it is made of.
     """
 
     point: Int64s
     direction: Int64s
     first: Int64s
     meters: Int64s
-    measured: Int64s
     volume: Int64s
 
 

@@ -363,7 +363,7 @@ RULES = _rules(
 RULE_NAMES = tuple(RULES)
 RULE_INDEX = {name: index for index, name in enumerate(RULE_NAMES)}
 
-# A finding while it is being made: one record of whole numbers, so that kernels can write it.
+# A finding while it is being made: one record of whole numbers.
 RECORD = np.dtype(
     [
         ("rule", np.int32),
@@ -376,6 +376,10 @@ RECORD = np.dtype(
         ("rows", np.int64),
     ]
 )
+_ORDER = (
+    *("accounting_point", "rule", "register", "first_period", "last_period"),
+    *("observed", "limit", "rows"),
+)
 NO_REGISTER = -1
 OF_AREA = 0  # in place of a point, where a finding is of the whole area
 OF_DIRECTION = (-2, -3)
@@ -386,19 +390,7 @@ Records = npt.NDArray[np.void]
 
 def table(records: Records, market_day: int, grid_area: str | None) -> pa.Table:
     """Make the findings table of one day and area, in an order that never depends on the run."""
-    records = np.sort(
-        records,
-        order=[
-            "accounting_point",
-            "rule",
-            "register",
-            "first_period",
-            "last_period",
-            "observed",
-            "limit",
-            "rows",
-        ],
-    )
+    records = records[np.lexsort([records[name].copy() for name in reversed(_ORDER)])]
     rows = len(records)
     rules = pa.array(records["rule"])
     # Negative indexes count from the end of the names: -1 none, -2 offtake, -3 infeed.
@@ -447,3 +439,9 @@ def records(
     made["limit"] = limit
     made["rows"] = rows
     return made
+
+
+def joined(*parts: Records) -> Records:
+    """Put findings together, in the order given."""
+    some = [part for part in parts if len(part)]
+    return np.concatenate(some) if some else np.empty(0, RECORD)

@@ -17,6 +17,7 @@ from kwartier.apps.options import (
     HomeOption,
     JsonOption,
     RecordedOption,
+    StorageOption,
     app,
     progress,
     told,
@@ -92,13 +93,14 @@ def register(
     files: Files,
     home: HomeOption = Path("kwartier-home"),
     recorded_at: RecordedOption = None,
+    storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take in the register of accounting points."""
     with told():
         from kwartier import runs
 
-        kept = kwartier.Home(home, create=True)
+        kept = kwartier.Home(home, create=True, storage=storage)
         intake = runs.take_register(kept, files, recorded_at=recorded_at)
         _tell_intake(intake, as_json, "rows", home, recorded_at)
 
@@ -133,13 +135,14 @@ def couplings(
     files: Files,
     home: HomeOption = Path("kwartier-home"),
     recorded_at: RecordedOption = None,
+    storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take in the couplings of grid areas."""
     with told():
         from kwartier import runs
 
-        kept = kwartier.Home(home, create=True)
+        kept = kwartier.Home(home, create=True, storage=storage)
         intake = runs.take_couplings(kept, files, recorded_at=recorded_at)
         _tell_intake(intake, as_json, "rows", home, recorded_at)
 
@@ -174,13 +177,14 @@ def fractions(
         ),
     ] = None,
     recorded_at: RecordedOption = None,
+    storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take in fractions: standard profiles of the market, dimensioned profiles."""
     with told():
         from kwartier import runs
 
-        kept = kwartier.Home(home, create=True)
+        kept = kwartier.Home(home, create=True, storage=storage)
         intake = runs.take_fractions(
             kept, files, by_tariff=by_tariff or (), recorded_at=recorded_at
         )
@@ -192,12 +196,13 @@ def parameters(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.")],
     home: HomeOption = Path("kwartier-home"),
     recorded_at: RecordedOption = None,
+    storage: StorageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take in parameters of the home's own, in place of those it had."""
     with told():
         from kwartier import runs
 
-        kept = kwartier.Home(home, create=True)
+        kept = kwartier.Home(home, create=True, storage=storage)
         intake = runs.take_parameters(kept, file, recorded_at=recorded_at)
         _tell_intake(intake, as_json, "parameters", home, recorded_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from kwartier.engines.spark import Cluster
     from kwartier.runs import Progress
 
 CANNOT, REFUSED = 1, 3
@@ -45,6 +47,13 @@ class Clock(StrEnum):
     UTC = "UTC"
 
 
+class Engine(StrEnum):
+    """Where blocks of readings are summed."""
+
+    EMBEDDED = "embedded"
+    SPARK = "spark"
+
+
 def parse_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -64,6 +73,14 @@ def parse_moment(text: str) -> datetime:
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="KWARTIER_HOME", help="Where everything is kept.")
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where a home that is made now keeps its tables, as s3://bucket/path; in it when not "
+        "given. Who may reach it is said in the environment.",
+        metavar="URI",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DayOption = Annotated[
@@ -89,6 +106,25 @@ ThreadsOption = Annotated[
 ]
 AfreshOption = Annotated[
     bool, typer.Option("--afresh", help="Compute also what is kept of earlier runs.")
+]
+EngineOption = Annotated[
+    Engine,
+    typer.Option(help="Where readings are summed: in this process, or on a cluster."),
+]
+MasterOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --engine spark: the master of Apache Spark, as spark://host:7077.",
+        metavar="URL",
+    ),
+]
+RemoteOption = Annotated[
+    str | None,
+    typer.Option(
+        help="With --engine spark: the server of Spark Connect or Sail, as sc://host:15002; a "
+        "token belongs in the variable SPARK_REMOTE instead.",
+        metavar="URL",
+    ),
 ]
 RecordedOption = Annotated[
     datetime | None,
@@ -126,6 +162,7 @@ def _tell(error: Exception) -> int | None:
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.ledger import LedgerError
     from kwartier.adapters.store import HomeError
+    from kwartier.engines.spark import ClusterError
     from kwartier.parameters import ParameterError
     from kwartier.simulation.zonnedael import ZonnedaelError
 
@@ -136,7 +173,7 @@ def _tell(error: Exception) -> int | None:
             print(line, file=sys.stderr)
         print("Refused as a whole; nothing was kept.", file=sys.stderr)
         return REFUSED
-    if isinstance(error, HomeError | LedgerError | ParameterError | ZonnedaelError):
+    if isinstance(error, HomeError | ClusterError | LedgerError | ParameterError | ZonnedaelError):
         print(f"kwartier: {error}", file=sys.stderr)
         return CANNOT
     if isinstance(error, OSError):
@@ -149,6 +186,30 @@ def progress(what: str, unit: str) -> AbstractContextManager[Progress]:
     from kwartier.apps import screen
 
     return screen.progress(what, unit)
+
+
+@contextmanager
+def cluster_of(
+    engine: Engine, master: str | None, remote: str | None, threads: int | None
+) -> Iterator[Cluster | None]:
+    """Open the cluster that was asked for; None is this process."""
+    if engine is Engine.EMBEDDED:
+        if master is not None or remote is not None:
+            raise typer.BadParameter("--master and --remote go with --engine spark")
+        yield None
+        return
+    if threads is not None:
+        raise typer.BadParameter("--threads goes with --engine embedded; a cluster has its own")
+    if master is not None and remote is not None:
+        raise typer.BadParameter("give either --master or --remote")
+    if master is None and remote is None and "SPARK_REMOTE" not in os.environ:
+        raise typer.BadParameter("--engine spark needs --master or --remote")
+    if remote is not None and "token=" in remote:
+        raise typer.BadParameter("a token is seen by others here; set SPARK_REMOTE instead")
+    from kwartier.engines import spark
+
+    with spark.connected(master=master, remote=remote) as cluster:
+        yield cluster
 
 
 def days_between(day: date, to: date | None) -> list[date]:

@@ -6,7 +6,7 @@ import json
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,12 +16,17 @@ from kwartier.apps.options import (
     AfreshOption,
     AreaOption,
     DayOption,
+    Engine,
+    EngineOption,
     HomeOption,
     JsonOption,
+    MasterOption,
     MaybeDayOption,
+    RemoteOption,
     ThreadsOption,
     ToOption,
     app,
+    cluster_of,
     days_between,
     parse_moment,
     progress,
@@ -52,11 +57,18 @@ def allocate(
     ] = None,
     threads: ThreadsOption = None,
     afresh: AfreshOption = False,
+    engine: EngineOption = Engine.EMBEDDED,
+    master: MasterOption = None,
+    remote: RemoteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Allocate market days for yourself: a trial run for each day and grid area, not published."""
     days = days_between(day, to)
-    with told(), progress("Allocating", "blocks") as show:
+    with (
+        told(),
+        cluster_of(engine, master, remote, threads) as cluster,
+        progress("Allocating", "blocks") as show,
+    ):
         from kwartier import runs
 
         made = runs.allocate(
@@ -66,6 +78,7 @@ def allocate(
             known_at=as_known_at,
             threads=threads,
             afresh=afresh,
+            cluster=cluster,
             progress=show,
         )
     tell(made, as_json)
@@ -93,6 +106,9 @@ def run(
     home: HomeOption = Path("kwartier-home"),
     threads: ThreadsOption = None,
     afresh: AfreshOption = False,
+    engine: EngineOption = Engine.EMBEDDED,
+    master: MasterOption = None,
+    remote: RemoteOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make runs that are published: what is due, or a correction of market days.
@@ -105,23 +121,20 @@ def run(
         raise typer.BadParameter("--at goes with --due")
     if to is not None and day is None:
         raise typer.BadParameter("--to goes with --day")
-    with told(), progress("Running", "blocks") as show:
+    days = [] if day is None else days_between(day, to)
+    with (
+        told(),
+        cluster_of(engine, master, remote, threads) as cluster,
+        progress("Running", "blocks") as show,
+    ):
         from kwartier import runs
 
         kept = kwartier.Home(home)
+        how: dict[str, Any] = {"threads": threads, "afresh": afresh, "cluster": cluster}
         if day is None:
-            made = runs.run_due(
-                kept, at=at, grid_area=area, threads=threads, afresh=afresh, progress=show
-            )
+            made = runs.run_due(kept, at=at, grid_area=area, progress=show, **how)
         else:
-            made = runs.correct(
-                kept,
-                days_between(day, to),
-                grid_area=area,
-                threads=threads,
-                afresh=afresh,
-                progress=show,
-            )
+            made = runs.correct(kept, days, grid_area=area, progress=show, **how)
     tell(made, as_json)
     if due and not made and not as_json:
         with told():

@@ -6,7 +6,7 @@ it. No narrow table holds the point of a small customer.
 """
 
 from kwartier.pipeline.narrow import Area, Around, Result, narrow
-from kwartier.pipeline.packing import digest_of, like, pack, unpack
+from kwartier.pipeline.packing import add_up, digest_of, from_bytes, pack, to_bytes, unpack
 from kwartier.pipeline.wide import Day, Partial, ends_of, measured_of, read_of, wide
 
 __all__ = [
@@ -15,13 +15,15 @@ __all__ = [
     "Day",
     "Partial",
     "Result",
+    "add_up",
     "digest_of",
     "ends_of",
-    "like",
+    "from_bytes",
     "measured_of",
     "narrow",
     "pack",
     "read_of",
+    "to_bytes",
     "unpack",
     "wide",
 ]

@@ -283,7 +283,7 @@ def _smart_meters(day: Day, partial: Partial, around: Around) -> _SmartMeters:
     within = gaps[gaps["kind"] == WITHIN]
     rest = np.concatenate([gaps[~edge & (gaps["kind"] != WITHIN)], rest])
 
-    shapes = {other: around.shapes_on(other) for other in {day.day} | brackets.days_of(closed)}
+    shapes = {other: around.shapes_on(other) for other in {day.day, *closed.days()}}
     of = _of_cells(day, shapes[day.day])
     across = _across(day, closed, around.points_on, shapes)
     calculated = {
@@ -353,45 +353,55 @@ def _kind(cell: Cell) -> profiles.OfKind:
 
 def _across(
     day: Day,
-    closed: Sequence[brackets.Bracket],
+    closed: brackets.Closed,
     points_on: Callable[[date, Int64s], Points],
     shapes: Mapping[date, profiles.Shapes],
-) -> list[estimation.Across]:
-    """Give gaps over several days the shape that each day has for the point as it was then."""
-    asked: dict[date, set[int]] = {}
-    for one in closed:
-        number = int(day.points.number[one.gap["point"]])
-        for other in brackets.days_over(one.opens, one.closes):
-            asked.setdefault(other, set()).add(number)
-    points = {
-        other: points_on(other, np.array(sorted(numbers), np.int64))
-        for other, numbers in asked.items()
-    }
-    return [_spread_over(day, one, points, shapes) for one in closed]
-
-
-def _spread_over(
-    day: Day,
-    one: brackets.Bracket,
-    points_on: Mapping[date, Points],
-    shapes: Mapping[date, profiles.Shapes],
 ) -> estimation.Across:
-    number = day.points.number[one.gap["point"]]
-    own = day.points.cell[one.gap["point"]]
-    days = brackets.days_over(one.opens, one.closes)
-    weights, live = [], []
-    for other in days:
-        opening = periods.day_start(other) // periods.SECONDS
-        points = points_on[other]
-        at = np.searchsorted(points.number, number)
-        there = at < len(points.number) and points.number[at] == number
-        cell = points.cells[points.cell[at]] if there else day.points.cells[own]
-        shape = shapes[other].of(points.grid_area, _kind(cell), int(one.gap["direction"])).shape
-        part = shape[max(one.opens - opening, 0) : one.closes - opening]
+    """Give gaps over several days the shape that each day has for the point as it was then."""
+    number = day.points.number[closed.gaps["point"]]
+    own = day.points.cell[closed.gaps["point"]]
+    direction = closed.gaps["direction"]
+    first_day, last_day = brackets.days_over(closed.opens, closed.closes)
+    weights: list[Int64s] = []
+    row_of: dict[tuple[date, profiles.OfKind, int], int] = {}
+    pieces = []
+    for other in closed.days():
+        on, opening = periods.number(other), periods.day_start(other) // periods.SECONDS
+        over = np.nonzero((first_day <= on) & (on <= last_day))[0]
+        points = points_on(other, np.unique(number[over]))
+        at = points.place(number[over])
+        there = at >= 0
+        cells = [*day.points.cells, *points.cells]
+        cell = own[over].copy()
+        cell[there] = len(day.points.cells) + points.cell[at[there]]
+        shape = np.empty(len(over), np.int64)
+        for key in np.unique(cell * 2 + direction[over]).tolist():
+            kind, d = _kind(cells[key // 2]), key % 2
+            if (other, kind, d) not in row_of:
+                row_of[other, kind, d] = len(weights)
+                weights.append(shapes[other].of(day.points.grid_area, kind, d).shape)
+            shape[cell * 2 + direction[over] == key] = row_of[other, kind, d]
         # A day without current has its zeros, so all of the difference is of the other days.
-        current = not (there and points.state[at] == NO_CURRENT)
-        weights.append(part * current)
-        live.append(np.full(len(part), int(current), np.int64))
-    if not any(part.any() for part in weights):
-        weights = live
-    return estimation.Across(one.gap, one.difference, weights, days.index(day.day))
+        dead = there.copy()
+        dead[there] = points.state[at[there]] == NO_CURRENT
+        shape[dead] = -1
+        length = periods.count(other)
+        start = np.maximum(closed.opens[over] - opening, 0)
+        end = np.minimum(closed.closes[over] - opening, length)
+        pieces.append((over, shape, start, end, np.full(len(over), other == day.day)))
+    none = (np.empty(0, np.int64),) * 4 + (np.empty(0, bool),)
+    gap, shape, start, end, mine = map(np.concatenate, zip(none, *pieces, strict=True))
+    order = np.argsort(gap, kind="stable")
+    widths = np.zeros((len(weights), max(map(len, weights), default=0)), np.int64)
+    for row, weight in enumerate(weights):
+        widths[row, : len(weight)] = weight
+    return estimation.Across(
+        closed.gaps,
+        closed.difference,
+        np.searchsorted(gap[order], np.arange(len(closed.gaps) + 1)),
+        shape[order],
+        start[order],
+        end[order],
+        mine[order],
+        widths,
+    )

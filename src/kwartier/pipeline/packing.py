@@ -7,12 +7,14 @@ points of that range and the parameters are the same. Source: decisions §25.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.ipc
 
 from kwartier import findings
 from kwartier.arrays import GAP, Cell
@@ -22,6 +24,7 @@ Packed = Mapping[str, npt.NDArray[Any]]
 _FULL = ("full_volume", "full_points", "full_annual")
 _PART = ("part_volume", "part_points", "part_any")
 _WORDS = np.dtype([(name, "U13") for name in Cell._fields])
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def like(periods: int) -> Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]:
@@ -37,7 +40,7 @@ def like(periods: int) -> Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]:
         "part_volume": (whole, of_periods),
         "part_points": (whole, of_periods),
         "part_any": (whole, of_day),
-        "range": (whole, (2,)),
+        "ranges": (whole, (-1, 3)),
         "seen": (bits, (-1,)),
         "read": (bits, (-1,)),
         "gaps": (GAP, (-1,)),
@@ -57,36 +60,87 @@ def pack(day: Day, partial: Partial) -> Packed:
         packed[kind] = np.array([points.cells[c] for c in used.tolist()], _WORDS)
         packed |= {name: getattr(partial, name)[used] for name in names}
     ends = [int(points.number[i]) for i in (0, -1)] if len(points.number) else [0, -1]
+    gaps = np.concatenate([np.empty(0, GAP), *partial.gaps])
     return packed | {
-        "range": np.array(ends, np.int64),
+        "ranges": np.array([[*ends, len(gaps)]], np.int64),
         "seen": np.packbits(partial.seen),
         "read": np.packbits(partial.read),
-        "gaps": np.concatenate([np.empty(0, GAP), *partial.gaps]),
+        "gaps": gaps,
         "found": np.concatenate([np.empty(0, findings.RECORD), *partial.found]),
     }
 
 
 def unpack(day: Day, packed: Packed) -> tuple[Partial, int]:
     """Give what was packed as a partial of its points, and where they begin among the day's."""
-    first, last = packed["range"].tolist()
-    part, start = day.between(first, last)
+    ranges = packed["ranges"]
+    part, start = day.between(int(ranges[:, 0].min()), int(ranges[:, 1].max()))
     partial = Partial.nothing(part)
     place = {cell: i for i, cell in enumerate(part.points.cells)}
     for kind, names in (("full_cells", _FULL), ("part_cells", _PART)):
         cells = np.array([place[Cell(*words)] for words in packed[kind].tolist()], np.int64)
         for name in names:
             getattr(partial, name)[cells] = packed[name]
-    for bits, into in ((packed["seen"], partial.seen), (packed["read"], partial.read)):
-        into[:] = np.unpackbits(bits, count=len(into))
-    partial.gaps, partial.found = [packed["gaps"]], [packed["found"]]
+    byte, gap = 0, 0  # where those of a range begin
+    for first, last, gaps in ranges.tolist():
+        at, end = np.searchsorted(part.points.number, [first, last + 1]).tolist()
+        for name, into in (("seen", partial.seen), ("read", partial.read)):
+            into[at:end] |= np.unpackbits(packed[name][byte:], count=end - at).astype(bool)
+        moved = packed["gaps"][gap : gap + gaps].copy()
+        moved["point"] += at
+        partial.gaps.append(moved)
+        byte, gap = byte + -(-(end - at) // 8), gap + gaps
+    partial.found = [packed["found"]]
     return partial, start
+
+
+def add_up(packed: Sequence[Packed], periods: int) -> Packed:
+    """Add up what was packed of different points: cells by their name, all else one after another.
+
+    periods : how many the day has.
+    """
+    together = {
+        name: np.concatenate([np.empty((0, *shape[1:]), dtype), *(part[name] for part in packed)])
+        for name, (dtype, shape) in like(periods).items()
+    }
+    for kind, names in (("full_cells", _FULL), ("part_cells", _PART)):
+        place: dict[Any, int] = {}
+        rows = [place.setdefault(words, len(place)) for words in together[kind].tolist()]
+        for name in names:
+            sums = np.zeros((len(place), *together[name].shape[1:]), np.int64)
+            np.add.at(sums, rows, together[name])
+            together[name] = sums
+        together[kind] = np.array(list(place), _WORDS)
+    return together
+
+
+def to_bytes(packed: Packed) -> bytes:
+    """Turn what was packed into bytes."""
+    sink = pa.BufferOutputStream()
+    columns = [pa.array([np.ascontiguousarray(a).tobytes()], pa.binary()) for a in packed.values()]
+    batch = pa.record_batch(columns, names=list(packed))
+    with pa.ipc.new_file(sink, batch.schema, options=_OPTIONS) as writer:
+        writer.write_batch(batch)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def from_bytes(content: bytes, periods: int) -> Packed:
+    """Turn bytes into what was packed.
+
+    periods : how many the day has.
+    """
+    table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
+    return {
+        name: np.frombuffer(table[name][0].as_py(), dtype).reshape(shape)
+        for name, (dtype, shape) in like(periods).items()
+    }
 
 
 def digest_of(day: Day) -> bytes:
     """Name all that wide() knows of the points of a day: the same, the same sums."""
     points = day.points
     cells = np.array([_code(cell) for cell in points.cells], np.int64)
-    digest = sha256(repr((day.day, _values(day))).encode())
+    digest = sha256(repr((day.day, _values(day), like(day.periods))).encode())
     for column in (
         points.number,
         points.state,

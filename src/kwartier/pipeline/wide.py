@@ -14,7 +14,6 @@ import numpy as np
 from kwartier import findings, kernels, periods
 from kwartier.arrays import (
     MEASURABLE,
-    NOT_READ,
     WHOLE,
     Bools,
     Counters,
@@ -153,10 +152,10 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
     series, together = volumes.derive(number, counters)
     warned = validation.warn(number[series.point], series.direction, series.volume, day.parameters)
     lacking, absent = _unread_directions(series, day)
-    into.found += [found, together, warned, absent]
+    into.found.append(findings.joined(found, together, warned, absent))
     into.gaps += [estimation.find_gaps(counters, series), lacking]
     into.seen[series.point] = True
-    into.read[counters.point[(counters.reading != NOT_READ).any(axis=1)]] = True
+    into.read[counters.point[kernels.any_read(counters.reading)]] = True
     _sum(series, points, into)
 
 
@@ -169,14 +168,13 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
     usable[inside] = points.number[point[inside]] == rows.number[inside]
     usable[usable] = points.state[point[usable]] == MEASURABLE
     rows, point = rows.take(usable), point[usable]
-    reading = rows.reading.astype(np.int64)
     lanes = lanes_of(point, rows.meter, rows.register)
     accepted, found = validation.accept(
         rows.number,
         rows.meter,
         rows.register,
-        reading,
-        rows.bits(),
+        rows.reading,
+        rows.status,
         lanes,
         limit=points.limit[point],
         multiplier=points.multiplier[point],
@@ -185,13 +183,16 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
     )
     counters = volumes.combine(point, rows.meter, accepted, lanes)
     # Each register kept its limit; the sum of two must keep it too.
-    summed, above = validation.chain(
-        points.number[counters.point],
-        np.array(findings.OF_DIRECTION)[counters.direction],
-        counters.reading,
-        points.limit[counters.point],
+    summed = np.nonzero(~counters.total)[0]
+    reading = counters.reading[summed]
+    above = validation.chain(
+        points.number[counters.point[summed]],
+        np.array(findings.OF_DIRECTION)[counters.direction[summed]],
+        reading,
+        points.limit[counters.point[summed]],
     )
-    return counters._replace(reading=summed), np.concatenate([found, above])
+    counters.reading[summed] = reading
+    return counters, findings.joined(found, above)
 
 
 def _unread_directions(series: Series, day: Day) -> tuple[Gaps, Records]:
@@ -211,7 +212,7 @@ def _unread_directions(series: Series, day: Day) -> tuple[Gaps, Records]:
         )
         for d, lack in enumerate(lacking)
     ]
-    return np.concatenate(gaps), np.concatenate(found)
+    return np.concatenate(gaps), findings.joined(*found)
 
 
 def _sum(series: Series, points: Points, into: Partial) -> None:
@@ -219,7 +220,6 @@ def _sum(series: Series, points: Points, into: Partial) -> None:
         points.cell[series.point],
         series.direction,
         series.volume,
-        (series.volume != NOT_READ).all(axis=1),
         points.annual[series.point, series.direction],
         (
             into.full_volume,
@@ -249,5 +249,5 @@ def ends_of(rows: Rows, day: Day, *, last: bool, but_edge: bool) -> Ends:
 def read_of(rows: Rows, day: Day) -> Int64s:
     """List the points of a batch of another day of which it accepted a reading, by number."""
     counters, _ = _judge(rows, day)
-    some = (counters.reading != NOT_READ).any(axis=1)
+    some = kernels.any_read(counters.reading)
     return np.unique(day.points.number[counters.point[some]])

@@ -16,6 +16,7 @@ from kwartier import parameters, periods
 from kwartier.adapters.ledger import Question, Run
 from kwartier.adapters.ledger.states import ANSWERED, REFUSED
 from kwartier.adapters.store import Home, HomeError
+from kwartier.engines.spark import Cluster
 from kwartier.runs import calendar
 from kwartier.runs.moments import Progress, days_of, ledger_of, parameters_of, seconds, silent
 from kwartier.runs.running import CORRECTION, TRIAL, Runner, steadily
@@ -32,6 +33,7 @@ def allocate(
     known_at: datetime | None = None,
     threads: int | None = None,
     afresh: bool = False,
+    cluster: Cluster | None = None,
     progress: Progress = silent,
 ) -> list[Run]:
     """Allocate market days for yourself: a trial run of each day and grid area, never published.
@@ -42,6 +44,7 @@ def allocate(
     known_at : as known at this moment; now when not given.
     threads : how many work side by side; the cores of the machine when not given.
     afresh : compute also what is kept of earlier runs.
+    cluster : where blocks are summed, all of them; in this process when not given.
     progress : called with the blocks of readings done and to do.
 
     Returns
@@ -52,8 +55,9 @@ def allocate(
     Raises
     ------
     HomeError : no register, no such area, or no points or no readings of a day.
+    ClusterError : the cluster failed; the run is marked failed.
     """
-    return _run(home, days, TRIAL, grid_area, known_at, threads, afresh, progress)
+    return _run(home, days, TRIAL, grid_area, known_at, threads, afresh, cluster, progress)
 
 
 def correct(
@@ -63,13 +67,14 @@ def correct(
     grid_area: str | None = None,
     threads: int | None = None,
     afresh: bool = False,
+    cluster: Cluster | None = None,
     progress: Progress = silent,
 ) -> list[Run]:
     """Allocate market days anew, as known now, as complete new runs that are published.
 
     Parameters and errors as those of allocate().
     """
-    return _run(home, days, CORRECTION, grid_area, None, threads, afresh, progress)
+    return _run(home, days, CORRECTION, grid_area, None, threads, afresh, cluster, progress)
 
 
 def run_due(
@@ -79,6 +84,7 @@ def run_due(
     grid_area: str | None = None,
     threads: int | None = None,
     afresh: bool = False,
+    cluster: Cluster | None = None,
     progress: Progress = silent,
 ) -> list[Run]:
     """Make the runs that the calendar says are due, each once.
@@ -97,7 +103,7 @@ def run_due(
     runs : that were made now: complete, refused or failed, with the reason.
     """
     moment = seconds(at)
-    with _running(home, threads, afresh, progress) as running:
+    with _running(home, threads, afresh, cluster, progress) as running:
         way = running.way(moment)
         areas = _wanted(way, grid_area)
         asked = due_of(home, moment)
@@ -157,10 +163,11 @@ def _run(
     known_at: datetime | None,
     threads: int | None,
     afresh: bool,
+    cluster: Cluster | None,
     progress: Progress,
 ) -> list[Run]:
     days, moment = sorted(set(days_of(days))), seconds(known_at)
-    with _running(home, threads, afresh, progress) as running:
+    with _running(home, threads, afresh, cluster, progress) as running:
         way = running.way(moment)
         published = running.published(days) if kind != TRIAL else set()
         asked = [
@@ -207,9 +214,15 @@ class _Running:
     """The runs of one call: its worker, its ways, and the progress of all of them."""
 
     def __init__(
-        self, home: Home, worker: str, threads: int | None, afresh: bool, progress: Progress
+        self,
+        home: Home,
+        worker: str,
+        threads: int | None,
+        afresh: bool,
+        cluster: Cluster | None,
+        progress: Progress,
     ) -> None:
-        self._home, self._threads, self._afresh = home, threads, afresh
+        self._home, self._threads, self._afresh, self._cluster = home, threads, afresh, cluster
         self._ledger = ledger_of(home)
         self._runner = Runner(home, self._ledger, worker)
         self._ways: dict[int, Way] = {}
@@ -222,12 +235,12 @@ class _Running:
         """Give the way as known at a moment; a run that is taken over may know less."""
         if known_at not in self._ways:
             self._ways[known_at] = Way(
-                self._home, known_at, self._threads, self._afresh, self._on_block
+                self._home, known_at, self._threads, self._afresh, self._on_block, self._cluster
             )
         return self._ways[known_at]
 
-    def _on_block(self) -> None:
-        self._done += 1
+    def _on_block(self, done: int = 1) -> None:
+        self._done += done
         self._progress(min(self._done, self._total) if self._total else self._done, self._total)
         if self._run is not None:
             self._runner.alive(self._run)
@@ -319,8 +332,12 @@ class _Running:
 
 @contextmanager
 def _running(
-    home: Home, threads: int | None, afresh: bool, progress: Progress
+    home: Home,
+    threads: int | None,
+    afresh: bool,
+    cluster: Cluster | None,
+    progress: Progress,
 ) -> Iterator[_Running]:
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:12]}"
     with home.present(worker):
-        yield _Running(home, worker, threads, afresh, progress)
+        yield _Running(home, worker, threads, afresh, cluster, progress)

@@ -146,8 +146,7 @@ def deliver_rows(
     """
     written = list(written)
     if doubts.num_rows:
-        path = home.root / "doubts" / f"{name}.parquet"
-        written.append(home.add(doubts.combine_chunks(), path))
+        written.append(home.add(doubts.combine_chunks(), f"doubts/{name}.parquet"))
     lost = doubts.group_by("rule").aggregate([("rows", "sum")]).to_pylist()
     by_rule = {str(row["rule"]): int(row["rows_sum"]) for row in lost}
     home.deliver(

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kwartier import tables
-from kwartier.adapters import store
 from kwartier.adapters.ledger import Run
 from kwartier.adapters.store import Home, HomeError
 from kwartier.runs.moments import days_of, ledger_of
@@ -89,8 +88,7 @@ def of_run(home: Home, run: Run, name: str) -> pa.Table:
         raise HomeError(f"run {run.run} is {run.state} and has no {name}")
     if name == tables.DIFFERENCES.name:
         return differences(home, run)
-    folder = home.run_folder(run.market_day, run.grid_area, run.run)
-    return store.read_table(folder / f"{name}.parquet")
+    return home.table_of_run(run.market_day, run.grid_area, run.run, name)
 
 
 def before(home: Home, run: Run) -> Run | None:

@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import kwartier
-from kwartier.adapters import store
 from kwartier.adapters.ledger import (
     Content,
     LedgerError,
@@ -26,6 +25,7 @@ from kwartier.adapters.ledger import (
     Unreachable,
 )
 from kwartier.adapters.store import Home, HomeError
+from kwartier.engines.spark import ClusterError
 from kwartier.runs.moments import identity, parameters_of, seconds
 from kwartier.runs.way import Made, Way
 from kwartier.steps import correction
@@ -107,7 +107,7 @@ class Runner:
 
         Raises
         ------
-        HomeError : the home failed; the run is marked failed.
+        HomeError, ClusterError : the home or the cluster failed; the run is marked failed.
         LedgerError : the ledger failed, or another worker took the run over.
         """
         try:
@@ -115,7 +115,8 @@ class Runner:
         except LedgerError:
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, HomeError) else type(error).__name__
+            told = isinstance(error, HomeError | ClusterError)
+            reason = str(error) if told else type(error).__name__
             self._fail(run, reason)
             raise
 
@@ -184,8 +185,8 @@ class Runner:
         """End a run that is published: it withdraws what the one before it had and it has not."""
         content = self._content(run, way, made, before)
         if before is not None:
-            folder = self._home.run_folder(before.market_day, before.grid_area, before.run)
-            held = store.read_table(folder / "allocation.parquet")
+            of_before = (before.market_day, before.grid_area, before.run)
+            held = self._home.table_of_run(*of_before, "allocation")
             allocation = correction.withdraw(held, tables["allocation"])
             tables = {**tables, "allocation": allocation}
         files = self._write(run, tables)

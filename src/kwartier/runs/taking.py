@@ -70,7 +70,7 @@ def _take(
         rows = read(paths, datetime.fromtimestamp(moment, UTC))
         rows = rows.sort_by([(name, "ascending") for name in by])
         name = identity([inputs, moment])
-        entry = home.add(rows, home.root / kind / f"{name}.parquet")
+        entry = home.add(rows, f"{kind}/{name}.parquet")
         home.deliver(kind, moment, id=name, inputs=inputs, files=[entry], rows_in=len(rows))
     days: tuple[str, ...] = ()
     if "market_day" in rows.column_names:

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import partial
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 import kwartier
 from kwartier import pipeline, tables
 from kwartier.adapters import store
-from kwartier.adapters.store import Home
-from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points
+from kwartier.adapters.store import Home, HomeError
+from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points, Rows
 from kwartier.engines import embedded
+from kwartier.engines.spark import Cluster
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
 from kwartier.steps.register import OnDay
 
 _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
+
+_A_TASK = 4  # blocks, at most, that a cluster reads as one
+# Around a day few blocks are looked at; below this many a job of a cluster takes longer.
+_FEW_BLOCKS = 16
+
+
+class OnBlock(Protocol):
+    """Called when blocks are done; with none, to show that a cluster is at work."""
+
+    def __call__(self, done: int = 1) -> None:
+        """Count blocks."""
 
 
 class Made(NamedTuple):
@@ -51,7 +65,6 @@ class Kept:
     def __init__(self, home: Home, day: pipeline.Day, afresh: bool) -> None:
         self._folder = home.kept(day.day, day.points.grid_area)
         self._afresh = afresh
-        self._like = pipeline.like(day.periods)
         self._names: dict[store.Stretch, str] = {}
         self._put: list[store.Stretch] = []
 
@@ -73,13 +86,16 @@ class Kept:
         self._names[stretch] = name.hexdigest()[:32]
         if self._afresh:
             return None
-        held = store.kept.read(self._folder / self._names[stretch], self._like)
-        return None if held is None else pipeline.unpack(part, held)[0]
+        held = store.kept.read(self._folder / self._names[stretch])
+        if held is None:
+            return None
+        return pipeline.unpack(part, pipeline.from_bytes(held, part.periods))[0]
 
     def put(self, stretch: store.Stretch, part: pipeline.Day, partial: pipeline.Partial) -> None:
         """Keep what a stretch adds up to."""
         self._put.append(stretch)
-        store.kept.write(self._folder / self._names[stretch], pipeline.pack(part, partial))
+        content = pipeline.to_bytes(pipeline.pack(part, partial))
+        store.kept.write(self._folder / self._names[stretch], content)
 
     def sweep(self) -> None:
         """Let go of what no block of the day asks for any more."""
@@ -99,10 +115,11 @@ class Way:
         known_at: int,
         threads: int | None,
         afresh: bool,
-        on_block: Callable[[], None],
+        on_block: OnBlock,
+        cluster: Cluster | None = None,
     ) -> None:
         self._home, self._known_at = home, known_at
-        self._afresh = afresh
+        self._afresh, self._cluster = afresh, cluster
         self._threads, self._on_block = threads, on_block
         self.register = register_of(home, known_at)
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
@@ -173,10 +190,18 @@ class Way:
         # What was read for another run is an input of this one too.
         self._read.update(self._home.layers(day, grid_area, self._known_at))
         if key not in self._partials:
-            kept = Kept(self._home, self._day(day, grid_area), self._afresh)
+            blocks, on = self._blocks(day, grid_area), self._day(day, grid_area)
+            if self._cluster is not None:
+                self._partials[key] = self._cluster.reduce(
+                    store.stretches(blocks, _A_TASK), on, unreadable=HomeError, alive=self._alive
+                )
+                self._on_block(len(blocks))
+                self._counts[key] = (len(blocks), len(blocks))
+                return self._partials[key]
+            kept = Kept(self._home, on, self._afresh)
             self._partials[key] = embedded.reduce(
-                store.stretches(self._blocks(day, grid_area)),
-                self._day(day, grid_area),
+                store.stretches(blocks),
+                on,
                 kept=kept,
                 threads=self._threads,
                 on_block=self._on_block,
@@ -184,6 +209,27 @@ class Way:
             kept.sweep()
             self._counts[key] = (kept.blocks, kept.computed)
         return self._partials[key]
+
+    def _alive(self) -> None:
+        self._on_block(0)
+
+    def _gather(
+        self,
+        day: date,
+        grid_area: str,
+        numbers: Int64s,
+        visit: Callable[[Rows, pipeline.Day], npt.NDArray[Any]],
+        dtype: npt.DTypeLike,
+    ) -> npt.NDArray[Any]:
+        """Visit the blocks of another day that hold some points."""
+        blocks = self._blocks(day, grid_area, numbers)
+        on = self._day(day, grid_area, numbers)
+        if self._cluster is not None and len(blocks) > _FEW_BLOCKS:
+            sent = store.stretches(blocks, _A_TASK)
+            return self._cluster.gather(
+                sent, on, visit, dtype, unreadable=HomeError, alive=self._alive
+            )
+        return np.concatenate([np.empty(0, dtype), *(visit(block.read(), on) for block in blocks)])
 
     def _measured_in(
         self, day: date, grid_area: str
@@ -244,10 +290,7 @@ class Way:
             [self._on(day)[grid_area].found],
         )
         needed = len(area.couplings.number) or any(g != "DIM" for g in area.others.group)
-        layers = {
-            (layer.path.relative_to(self._home.root).as_posix(), layer.sha256)
-            for layer in self._read
-        }
+        layers = {(layer.place, layer.sha256) for layer in self._read}
         inputs = sorted(layers | set(files if needed else ()))
         return Made(result, inputs, *self._counts[day, grid_area], self._reaches_back)
 
@@ -257,20 +300,11 @@ class Way:
         def ends(other: date, numbers: Int64s, last: bool) -> Ends:
             # The day next to this one shares a midnight with it, of which this day's rows tell.
             next_to = abs((other - day).days) == 1
-            on = self._day(other, grid_area, numbers)
-            made = [
-                pipeline.ends_of(block.read(), on, last=last, but_edge=next_to)
-                for block in self._blocks(other, grid_area, numbers)
-            ]
-            return np.concatenate([np.empty(0, END), *made])
+            visit = partial(pipeline.ends_of, last=last, but_edge=next_to)
+            return self._gather(other, grid_area, numbers, visit, END)
 
         def read(other: date, numbers: Int64s) -> Int64s:
-            on = self._day(other, grid_area, numbers)
-            made = [
-                pipeline.read_of(block.read(), on)
-                for block in self._blocks(other, grid_area, numbers)
-            ]
-            return np.concatenate([np.empty(0, np.int64), *made])
+            return self._gather(other, grid_area, numbers, pipeline.read_of, np.int64)
 
         def reaches_back(away: int) -> bool:
             since = day - timedelta(days=away)

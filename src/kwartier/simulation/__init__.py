@@ -5,15 +5,12 @@ was measured; the shape of a year is the standard profile of the parameters.
 """
 
 from kwartier.simulation.area import Files, Simulation, simulate
-from kwartier.simulation.many import day_rows, register_rows
 from kwartier.simulation.zonnedael import Zonnedael, read_zonnedael
 
 __all__ = [
     "Files",
     "Simulation",
     "Zonnedael",
-    "day_rows",
     "read_zonnedael",
-    "register_rows",
     "simulate",
 ]

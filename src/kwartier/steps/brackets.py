@@ -7,7 +7,7 @@ Source: domain §5 (the brackets may lie in the days before and after); decision
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from kwartier.arrays import (
     NOT_READ,
     TAIL,
     WHOLE,
+    Bools,
     Counters,
     Ends,
     Gaps,
@@ -31,20 +32,25 @@ from kwartier.parameters import Parameters
 
 # Asks another day for the last (True) or the first reading of some points, given by number.
 AskDay = Callable[[date, Int64s, bool], Ends]
-_OfSeries = tuple[int, int]  # point and direction
-_Meter = tuple[int, int]  # its code, and whether the total was read
 
 
-class Bracket(NamedTuple):
-    """A gap at the edge of a day whose readings on both sides are known.
+class Closed(NamedTuple):
+    """Gaps at the edge of a day whose readings on both sides are known.
 
-    `opens` and `closes` are the moments of the two readings, in quarter-hours since 1970.
+    `opens` and `closes` (gaps) are the moments of the two readings, in quarter-hours since 1970;
+    `difference` (gaps) what the register counted between them [Wh].
     """
 
-    gap: np.void
-    opens: int
-    closes: int
-    difference: int
+    gaps: Gaps
+    opens: Int64s
+    closes: Int64s
+    difference: Int64s
+
+    def days(self) -> list[date]:
+        """List the market days that the gaps lie on."""
+        spans = np.unique(np.stack(days_over(self.opens, self.closes)), axis=1).T.tolist()
+        held = sorted({day for first, last in spans for day in range(first, last + 1)})
+        return [periods.day_of_number(day) for day in held]
 
 
 def ends(number: Int64s, counters: Counters, opening: int, *, last: bool, but_edge: bool) -> Ends:
@@ -77,7 +83,7 @@ def ends(number: Int64s, counters: Counters, opening: int, *, last: bool, but_ed
 
 def close(
     day: date, points: Points, gaps: Gaps, ask: AskDay, parameters: Parameters
-) -> tuple[list[Bracket], Gaps, Records]:
+) -> tuple[Closed, Gaps, Records]:
     """Look around the day for the readings that close the gaps at its edges.
 
     Parameters
@@ -90,123 +96,114 @@ def close(
     closed : the gaps that can be spread on a register difference; rest : those that cannot;
     found : broken_bracket.
     """
-    series = _series(gaps)
-    kinds = gaps["kind"].tolist()
-    own = zip(gaps["meter"].tolist(), gaps["total"].tolist(), strict=True)
-    # On the day of an exchange the gaps at both ends of a series are of different meters.
-    meters: dict[int, dict[_OfSeries, _Meter]] = {HEAD: {}, TAIL: {}, WHOLE: {}}
-    for one, kind, meter in zip(series, kinds, own, strict=True):
-        meters[kind][one] = meter
-    open_before = {s for s, kind in zip(series, kinds, strict=True) if kind != TAIL}
-    before = _search(day, points, open_before, meters[HEAD], ask, parameters, last=True)
-    # A whole day unread has the meter of the reading before it, and without one needs no other.
-    like_before = {s: _meter(end) for s, end in before.items()} | meters[TAIL]
-    open_after = {
-        s
-        for s, kind in zip(series, kinds, strict=True)
-        if kind == TAIL or (kind == WHOLE and s in before)
-    }
-    after = _search(day, points, open_after, like_before, ask, parameters, last=False)
     opening = periods.day_start(day) // periods.SECONDS
-    closed: list[Bracket] = []
-    rest: list[int] = []
-    found = [np.empty(0, findings.RECORD)]
-    for index, ((point, direction), kind) in enumerate(zip(series, kinds, strict=True)):
-        rest.append(index)
-        gap = gaps[index]
-        left, right = before.get((point, direction)), after.get((point, direction))
-        if kind == TAIL:
-            left = _own(gap, opening + int(gap["first"]))
-        elif kind == HEAD:
-            right = _own(gap, opening + int(gap["last"]))
-        if left is None or right is None:
-            continue
-        elapsed = int(right["moment"] - left["moment"])
-        days = days_over(int(left["moment"]), int(right["moment"]))
-        # Every day of the gap must find both readings, or its parts would not close.
-        if elapsed > parameters.bracket_periods or len(days) - 1 > parameters.bracket_days:
-            continue
-        difference = int(right["reading"] - left["reading"])
-        allowed = int(points.limit[point]) * elapsed
-        # A register that could have begun again more than once tells nothing by a fall.
-        if points.rolls_at[point] > allowed:
-            difference %= int(points.rolls_at[point])
-        if 0 <= difference <= allowed:
-            closed.append(Bracket(gap, int(left["moment"]), int(right["moment"]), difference))
-            rest.pop()
-        else:
-            found.append(
-                findings.records(
-                    "broken_bracket",
-                    points.number[point : point + 1],
-                    register=findings.OF_DIRECTION[direction],
-                    first_period=int(gap["first"]) + 1,
-                    last_period=int(gap["last"]),
-                    observed=difference,
-                    limit=allowed,
-                )
-            )
-    return closed, gaps[np.array(rest, np.int64)], np.concatenate(found)
+    head, tail, whole = (gaps["kind"] == kind for kind in (HEAD, TAIL, WHOLE))
+    own = _own(gaps, points, opening + np.where(head, gaps["last"], gaps["first"]))
+    search = _Search(day, points, ask, parameters)
+    # On the day of an exchange the gaps at both ends of a series are of different meters.
+    before = search.nearest(own, ~tail, head, last=True)
+    # A whole day unread has the meter of the reading before it, and without one needs no other.
+    known_before = before["number"] >= 0
+    like = np.where(tail, own, before)
+    after = search.nearest(like, tail | (whole & known_before), tail | whole, last=False)
+    left, right = np.where(tail, own, before), np.where(head, own, after)
+
+    elapsed = right["moment"] - left["moment"]
+    fits = (left["number"] >= 0) & (right["number"] >= 0)
+    first, last = days_over(left["moment"][fits], right["moment"][fits])
+    # Every day of the gap must find both readings, or its parts would not close.
+    fits[fits] = (elapsed[fits] <= parameters.bracket_periods) & (
+        last - first <= parameters.bracket_days
+    )
+    difference = right["reading"] - left["reading"]
+    allowed = points.limit[gaps["point"]] * elapsed
+    # A register that could have begun again more than once tells nothing by a fall.
+    rolls_at = points.rolls_at[gaps["point"]]
+    rolls = fits & (rolls_at > allowed)
+    difference[rolls] %= rolls_at[rolls]
+    possible = fits & (difference >= 0) & (difference <= allowed)
+    broken = fits & ~possible
+    found = findings.records(
+        "broken_bracket",
+        points.number[gaps["point"][broken]],
+        register=np.array(findings.OF_DIRECTION)[gaps["direction"][broken]],
+        first_period=gaps["first"][broken] + 1,
+        last_period=gaps["last"][broken],
+        observed=difference[broken],
+        limit=allowed[broken],
+    )
+    closed = Closed(
+        gaps[possible],
+        left["moment"][possible],
+        right["moment"][possible],
+        difference[possible],
+    )
+    return closed, gaps[~possible], found
 
 
-def _series(gaps: Gaps) -> list[_OfSeries]:
-    return list(zip(gaps["point"].tolist(), gaps["direction"].tolist(), strict=True))
-
-
-def _meter(end: np.void) -> _Meter:
-    return int(end["meter"]), int(end["total"])
-
-
-def _own(gap: np.void, moment: int) -> np.void:
-    """Give the reading that the day itself knows at one side of the gap."""
-    made = np.zeros(1, END)
+def _own(gaps: Gaps, points: Points, moment: Int64s) -> Ends:
+    """Give the reading that the day itself knows at one side of each gap."""
+    made = np.zeros(len(gaps), END)
+    made["number"] = points.number[gaps["point"]]
     made["moment"] = moment
-    for name in ("reading", "meter", "total"):
-        made[name] = gap[name]
-    own: np.void = made[0]
-    return own
+    for name in ("direction", "reading", "meter", "total"):
+        made[name] = gaps[name]
+    return made
 
 
-def _search(
-    day: date,
-    points: Points,
-    open_series: set[_OfSeries],
-    like: Mapping[_OfSeries, _Meter],
-    ask: AskDay,
-    parameters: Parameters,
-    *,
-    last: bool,
-) -> dict[_OfSeries, np.void]:
-    """Find the reading nearest to the day, before it (last) or after it, of each open series.
+class _Search(NamedTuple):
+    """Looks for readings on the days around a day."""
 
-    No difference is taken between meters, nor between a total and a sum of tariffs: `like` says of
-    which the reading must be; any where it says nothing.
-    """
-    nearest: dict[_OfSeries, np.void] = {}
-    wanted = set(open_series)
-    for away in range(1, parameters.bracket_days + 1):
-        if not wanted:
-            break
-        other = day + timedelta(days=-away if last else away)
-        index = np.array(sorted({point for point, _ in wanted}), np.int64)
-        found = ask(other, points.number[index], last)
-        found = found[np.argsort(found["moment"] * (-1 if last else 1), kind="stable")]
-        at = np.searchsorted(points.number, found["number"])
-        for point, end in zip(at.tolist(), found, strict=True):
-            series = (point, int(end["direction"]))
-            if series in wanted and like.get(series, _meter(end)) == _meter(end):
-                nearest[series] = end
-                wanted.discard(series)
-    return nearest
+    day: date
+    points: Points
+    ask: AskDay
+    parameters: Parameters
+
+    def nearest(self, like: Ends, wanted: Bools, of_meter: Bools, *, last: bool) -> Ends:
+        """Find the reading nearest to the day, before it (last) or after it, of some series.
+
+        No difference is taken between meters, nor between a total and a sum of tariffs.
+
+        Parameters
+        ----------
+        like : (gaps), the series of each, and the meter that its reading must be of.
+        wanted : (gaps), of which a reading is looked for; of a series at most one is.
+        of_meter : (gaps), whether it must be of that meter; of any where not.
+
+        Returns
+        -------
+        (gaps), number -1 where there is none.
+        """
+        found = np.zeros(len(like), END)
+        found["number"] = -1
+        order = np.nonzero(wanted)[0]
+        key = _series(self.points, like["number"][order], like["direction"][order])
+        order, key = order[np.argsort(key)], np.sort(key)
+        for away in range(1, self.parameters.bracket_days + 1):
+            if not len(order):
+                break
+            other = self.day + timedelta(days=-away if last else away)
+            ends = self.ask(other, np.unique(like["number"][order]), last)
+            ends = ends[np.argsort(ends["moment"] * (-1 if last else 1), kind="stable")]
+            of_end = _series(self.points, ends["number"], ends["direction"])
+            at = np.minimum(np.searchsorted(key, of_end), len(key) - 1)
+            asked = like[order[at]]
+            same = (asked["meter"] == ends["meter"]) & (asked["total"] == ends["total"])
+            fits = np.nonzero((key[at] == of_end) & (same | ~of_meter[order[at]]))[0]
+            taken, nearest = np.unique(at[fits], return_index=True)
+            found[order[taken]] = ends[fits[nearest]]
+            left = np.ones(len(order), bool)
+            left[taken] = False
+            order, key = order[left], key[left]
+        return found
 
 
-def days_over(opens: int, closes: int) -> list[date]:
-    """List the market days that the periods between two moments lie on."""
-    edges = np.array([opens, closes - 1], np.int64) * periods.SECONDS
-    first, last = periods.locate(edges)[0].tolist()
-    return periods.between(periods.day_of_number(first), periods.day_of_number(last))
+def _series(points: Points, number: Int64s, direction: Int64s) -> Int64s:
+    return np.asarray(np.searchsorted(points.number, number) * 2 + direction, np.int64)
 
 
-def days_of(closed: Sequence[Bracket]) -> set[date]:
-    """Give the market days whose shapes are needed to spread the gaps."""
-    return {day for one in closed for day in days_over(one.opens, one.closes)}
+def days_over(opens: Int64s, closes: Int64s) -> tuple[Int64s, Int64s]:
+    """Give the numbers of the first and the last market day of what lies between moments."""
+    first, _ = periods.locate(opens * periods.SECONDS)
+    last, _ = periods.locate((closes - 1) * periods.SECONDS)
+    return first, last

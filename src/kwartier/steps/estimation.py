@@ -30,30 +30,41 @@ from kwartier.arrays import (
     Points,
     Series,
     Volumes,
+    runs_of,
 )
 from kwartier.findings import Records
 
 
 class Across(NamedTuple):
-    """A gap that runs over several days: the weights of each day's part, and which part is mine."""
+    """Gaps that run over several days, and the pieces that each has on them, in order of time.
 
-    gap: np.void
-    difference: int
-    weights: list[Int64s]
-    mine: int
+    `gaps`, `difference` (gaps) the part of each on this day, and what the register counted over all
+    of it [Wh]; `pieces` (gaps + 1) where the pieces of each begin. `shape`, `first`, `last`, `mine`
+    (pieces): a row of `weights` (shapes, periods), -1 on a day without current, the piece of it,
+    and whether it is this day's.
+    """
+
+    gaps: Gaps
+    difference: Int64s
+    pieces: Int64s
+    shape: Int64s
+    first: Int64s
+    last: Int64s
+    mine: Bools
+    weights: Int64s
 
 
 def gaps_of(
-    kind: int,
+    kind: Int64s | int,
     point: Int64s,
     direction: Int64s | int,
     first: Int64s | int,
     last: Int64s | int,
     reading: Int64s | int = 0,
     meter: Int64s | int = 0,
-    total: Int64s | int = 0,
+    total: Int64s | Bools | int = 0,
 ) -> Gaps:
-    """Make gaps of one kind from whole columns."""
+    """Make gaps from whole columns."""
     made = np.zeros(len(point), GAP)
     made["kind"] = kind
     made["point"], made["direction"] = point, direction
@@ -64,47 +75,22 @@ def gaps_of(
 
 def find_gaps(counters: Counters, series: Series) -> Gaps:
     """List what is not measured of each series, with what is known around it."""
-    periods = counters.reading.shape[1] - 1
-    one = series.first[series.meters == 1]
-    reading = counters.reading[one]
-    point, direction = counters.point[one], counters.direction[one]
-    meter, total = counters.meter[one], counters.total[one].astype(np.int64)
-
-    lane, before, after = kernels.known_pairs(reading).T
+    alone = series.first[series.meters == 1]
+    row, kind, first, last, reading = kernels.around_gaps(counters.reading, alone).T
+    # The one reading of a gap at the edge of the day is of this meter and these registers.
+    edge = (kind == HEAD) | (kind == TAIL)
     found = [
         gaps_of(
-            WITHIN,
-            point[lane],
-            direction[lane],
-            before,
-            after,
-            reading[lane, after] - reading[lane, before],
+            kind,
+            counters.point[row],
+            counters.direction[row],
+            first,
+            last,
+            reading,
+            np.where(edge, counters.meter[row], 0),
+            edge & counters.total[row],
         )
     ]
-    read = reading != NOT_READ
-    some = read.any(axis=1)
-    first = read.argmax(axis=1)
-    last = periods - read[:, ::-1].argmax(axis=1)
-    head = np.nonzero(some & (first > 0))[0]
-    tail = np.nonzero(some & (last < periods))[0]
-    none = np.nonzero(~some)[0]
-    for kind, rows, start, end, known in (
-        (HEAD, head, 0, first[head], first),
-        (TAIL, tail, last[tail], periods, last),
-    ):
-        found.append(
-            gaps_of(
-                kind,
-                point[rows],
-                direction[rows],
-                start,
-                end,
-                reading[rows, known[rows]],
-                meter[rows],
-                total[rows],
-            )
-        )
-    found.append(gaps_of(WHOLE, point[none], direction[none], 0, periods))
     found.extend(
         _gaps_of_exchange(counters, series, int(i)) for i in np.nonzero(series.meters > 1)[0]
     )
@@ -117,7 +103,9 @@ def _gaps_of_exchange(counters: Counters, series: Series, index: int) -> Gaps:
     point, direction = series.point[index : index + 1], int(series.direction[index])
     periods = series.volume.shape[1]
     open_ = series.volume[index] == NOT_READ
-    known = {lane: np.nonzero(counters.reading[lane] != NOT_READ)[0] for lane in lanes}
+    read = counters.reading[lanes.start : lanes.stop] != NOT_READ
+    measured = (read[:, :-1] & read[:, 1:]).any(axis=0)
+    known = {lane: np.nonzero(one)[0] for lane, one in zip(lanes, read, strict=True)}
     known = {lane: at for lane, at in known.items() if len(at)}
     if not known:
         return gaps_of(WHOLE, point, direction, 0, periods)
@@ -125,7 +113,7 @@ def _gaps_of_exchange(counters: Counters, series: Series, index: int) -> Gaps:
     for lane, at in known.items():
         reading = counters.reading[lane]
         for a, b in zip(at[:-1].tolist(), at[1:].tolist(), strict=True):
-            if b - a > 1 and open_[a:b].all() and not series.measured[index, a:b].any():
+            if b - a > 1 and open_[a:b].all() and not measured[a:b].any():
                 found.append(gaps_of(WITHIN, point, direction, a, b, reading[b] - reading[a]))
                 open_[a:b] = False
     earliest = min(known, key=lambda lane: (known[lane][0], lane))
@@ -148,7 +136,7 @@ def _gaps_of_exchange(counters: Counters, series: Series, index: int) -> Gaps:
                 )
             )
             open_[start:end] = False
-    _, first, last = kernels.runs_of(open_[None, :])
+    _, first, last = runs_of(open_[None, :])
     found.extend(
         gaps_of(LOOSE, point, direction, int(a), int(b) + 1)
         for a, b in zip(first, last, strict=True)
@@ -160,7 +148,7 @@ def from_registers(
     points: Points,
     periods_of_day: int,
     within: Gaps,
-    across: Sequence[Across],
+    across: Across,
     shape: Int64s,
     status: Sequence[Sequence[str]],
 ) -> Volumes:
@@ -183,15 +171,17 @@ def from_registers(
         result.volume,
         result.points,
     )
-    for one in across:
-        at = (int(points.cell[one.gap["point"]]), int(one.gap["direction"]))
-        part = slice(int(one.gap["first"]), int(one.gap["last"]))
-        parts = kernels.spread(one.difference, np.concatenate(one.weights))
-        start = sum(len(weights) for weights in one.weights[: one.mine])
-        result.volume[at][part] += parts[start : start + len(one.weights[one.mine])]
-        result.points[at][part] += 1
-    edge = np.array([one.gap for one in across], GAP)
-    _count_distinct(points, np.concatenate([within, edge]), result.any)
+    kernels.spread_across(
+        points.cell[across.gaps["point"]],
+        across.gaps["direction"],
+        across.gaps["first"],
+        across.difference,
+        across.pieces,
+        (across.shape, across.first, across.last, across.mine, across.weights),
+        result.volume,
+        result.points,
+    )
+    _count_distinct(points, np.concatenate([within, across.gaps]), result.any)
     return result
 
 

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from kwartier import findings, kernels, parameters, shares, tables
-from kwartier.arrays import FRACTION_SCALE, Int64s
+from kwartier import findings, parameters, shares, tables
+from kwartier.arrays import FRACTION_SCALE, Int64s, runs_of
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
 
@@ -92,7 +92,7 @@ def _alarms(exact: list[Fraction | None], factor: list[int], held: Parameters) -
     found = [np.empty(0, findings.RECORD)]
     for limit, side in ((held.residual_alarm_low, -1), (held.residual_alarm_high, 1)):
         beyond = np.array([f is not None and (f - limit) * side > 0 for f in exact], bool)
-        _, first, last = kernels.runs_of(beyond[None, :])
+        _, first, last = runs_of(beyond[None, :])
         found.append(
             findings.records(
                 "residual_factor_out_of_band",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kwartier import codes, findings, kernels
+from kwartier import codes, findings
 from kwartier.arrays import (
     NOT_READ,
     AreaPoints,
@@ -22,6 +22,7 @@ from kwartier.arrays import (
     Delivered,
     Int64s,
     Line,
+    runs_of,
 )
 from kwartier.findings import Records
 
@@ -68,7 +69,7 @@ def _volumes(
 
 
 def _missing(number: Int64s, direction: int, volume: Int64s) -> Records:
-    row, first, last = kernels.runs_of(volume == NOT_READ)
+    row, first, last = runs_of(volume == NOT_READ)
     return findings.records(
         "missing_volumes",
         number[row],

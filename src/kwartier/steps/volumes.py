@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from kwartier import findings, kernels
-from kwartier.arrays import NOT_READ, Counters, Int64s, Lanes, Series
+from kwartier.arrays import Counters, Int64s, Lanes, Series
 from kwartier.findings import Records
 
 
@@ -26,36 +26,17 @@ def combine(point: Int64s, meter: Int64s, accepted: Int64s, lanes: Lanes) -> Cou
     accepted : (rows, periods + 1) [Wh].
     lanes : the rows by point, meter and direction.
     """
-    none = np.full((1, accepted.shape[1]), NOT_READ)
-    padded = np.concatenate([accepted, none])  # row -1 is a register that is not there
-    total, one, two = (padded[lanes.rows[:, part]] for part in range(3))
-    by_total = (total != NOT_READ).any(axis=1)
-    both = (one != NOT_READ) & (two != NOT_READ)
-    tariffs = np.where(both, np.where(both, one, 0) + np.where(both, two, 0), NOT_READ)
-    order = np.lexsort((meter[lanes.first], lanes.direction, point[lanes.first]))
+    # Lanes are in order by point and meter, and lie in that order within point and direction.
+    order = np.argsort(point[lanes.first] * 2 + lanes.direction, kind="stable")
+    first, rows = lanes.first[order], lanes.rows[order]
+    total = (rows[:, 0] >= 0) & kernels.any_read(accepted)[rows[:, 0]]
     return Counters(
-        point=point[lanes.first][order],
+        point=point[first],
         direction=lanes.direction[order],
-        meter=meter[lanes.first][order],
-        total=by_total[order],
-        reading=np.where(by_total[:, None], total, tariffs)[order],
+        meter=meter[first],
+        total=total,
+        reading=kernels.counted(accepted, rows, total),
     )
-
-
-def steps(reading: Int64s) -> Int64s:
-    """Derive the volume of each period from the readings at its two ends.
-
-    Parameters
-    ----------
-    reading : int64 (counters, periods + 1) [Wh], rising.
-
-    Returns
-    -------
-    volume : int64 (counters, periods) [Wh]; NOT_READ where either end is.
-    """
-    start, end = reading[:, :-1], reading[:, 1:]
-    known = (start != NOT_READ) & (end != NOT_READ)
-    return np.where(known, np.where(known, end, 0) - np.where(known, start, 0), NOT_READ)
 
 
 def derive(number: Int64s, counters: Counters) -> tuple[Series, Records]:
@@ -72,7 +53,6 @@ def derive(number: Int64s, counters: Counters) -> tuple[Series, Records]:
     -------
     series, found : two_meters_at_once.
     """
-    volume = steps(counters.reading)
     starts = np.ones(len(counters.point), bool)
     starts[1:] = (counters.point[1:] != counters.point[:-1]) | (
         counters.direction[1:] != counters.direction[:-1]
@@ -80,25 +60,15 @@ def derive(number: Int64s, counters: Counters) -> tuple[Series, Records]:
     first = np.nonzero(starts)[0]
     count = np.diff(np.append(first, len(starts)))
     point, direction = counters.point[first], counters.direction[first]
-    if len(first) == len(starts):
-        measured = (volume != NOT_READ).astype(np.int64)
-        series = Series(point, direction, first, count, measured, volume)
-        return series, np.empty(0, findings.RECORD)
-
-    known = volume != NOT_READ
-    measured = np.add.reduceat(known.astype(np.int64), first, axis=0)
-    summed = np.add.reduceat(np.where(known, volume, 0), first, axis=0)
-    series = Series(
-        point, direction, first, count, measured, np.where(measured == 1, summed, NOT_READ)
-    )
-    row, start, end = kernels.runs_of(measured > 1)
+    volume, at_once = kernels.measured_volumes(counters.reading, first, count)
+    row, start, end, meters = at_once.T
     found = findings.records(
         "two_meters_at_once",
         number[point[row]],
         register=np.array(findings.OF_DIRECTION)[direction[row]],
         first_period=start + 1,
         last_period=end + 1,
-        observed=measured[row, start],
+        observed=meters,
         limit=1,
     )
-    return series, found
+    return Series(point, direction, first, count, volume), found

@@ -10,7 +10,8 @@ from kwartier.adapters.store.day_rows import (
     stretches,
 )
 from kwartier.adapters.store.home import Home
-from kwartier.adapters.store.writing import HomeError, Piece, read_table, sha256
+from kwartier.adapters.store.storage import HomeError
+from kwartier.adapters.store.writing import Piece, sha256
 
 __all__ = [
     "Block",
@@ -22,7 +23,6 @@ __all__ = [
     "Stretch",
     "kept",
     "meter_codes",
-    "read_table",
     "sha256",
     "stretches",
 ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kwartier import codes
-from kwartier.adapters.store.writing import Writer, reading
+from kwartier.adapters.store.storage import Storage, reading
+from kwartier.adapters.store.writing import Writer
 from kwartier.arrays import NOT_READ, Int64s, Rows, joined
 
 ROW_GROUP = 16_384
-_STRETCHES = 32  # of a layer, at most
+STRETCHES = 32  # of a layer, at most
 _LARGEST = np.iinfo(np.int32).max
 _REGISTER = pa.field("register", pa.string(), nullable=False)
 _POINT = pa.field("accounting_point", pa.int64(), nullable=False)
@@ -50,7 +51,8 @@ def partition(day: date, grid_area: str) -> str:
 class Layer:
     """The day rows that one delivery holds of a grid area and market day, in one file."""
 
-    path: Path
+    storage: Storage
+    place: str
     complete: bool
     order: int
     sha256: str
@@ -58,8 +60,25 @@ class Layer:
     @cached_property
     def metadata(self) -> pq.FileMetaData:
         """The footer of the file."""
-        with reading(self.path):
-            return pq.read_metadata(self.path)
+        with self.reading():
+            return pq.read_metadata(self.storage.source(self.place))
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Say that it cannot be read."""
+        return reading(self.storage.name(self.place))
+
+    def open(self, **options: Any) -> pq.ParquetFile:
+        """Open it to read some of it."""
+        return pq.ParquetFile(
+            self.storage.source(self.place),
+            metadata=self.metadata,
+            pre_buffer=self.storage.pre_buffer,
+            **options,
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be the same layer, with its footer, for all blocks of it that come to a machine."""
+        return _layer, (self.storage, self.place, self.complete, self.order, self.sha256)
 
     def range(self, row_group: int) -> tuple[int, int]:
         """The lowest and the highest point in a row group."""
@@ -68,9 +87,14 @@ class Layer:
 
     def numbers(self) -> Int64s:
         """The points it holds, each once."""
-        with reading(self.path):
-            column = pq.ParquetFile(self.path, metadata=self.metadata).read(["accounting_point"])
+        with self.reading():
+            column = self.open().read(["accounting_point"])
         return np.unique(column["accounting_point"].to_numpy())
+
+
+@lru_cache(maxsize=16)
+def _layer(storage: Storage, place: str, complete: bool, order: int, sha256: str) -> Layer:
+    return Layer(storage, place, complete, order, sha256)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +112,8 @@ class Block:
 
     def numbers(self) -> Int64s:
         """Read the points of its rows, also of those that are hidden."""
-        with reading(self.layer.path):
-            file = pq.ParquetFile(self.layer.path, metadata=self.layer.metadata)
-            table = file.read_row_group(
+        with self.layer.reading():
+            table = self.layer.open().read_row_group(
                 self.row_group, columns=["accounting_point"], use_threads=False
             )
         numbers: Int64s = table["accounting_point"].to_numpy()
@@ -113,10 +136,8 @@ class Block:
             # The points are quick to read; so one that was not read for long costs little.
             none = np.empty(0, np.int64)
             return Rows(none, none, none, none.reshape(0, 1), None, self.layer.complete), {}
-        with reading(self.layer.path):
-            file = pq.ParquetFile(
-                self.layer.path, metadata=self.layer.metadata, read_dictionary=["register"]
-            )
+        with self.layer.reading():
+            file = self.layer.open(read_dictionary=["register"])
             table = file.read_row_group(self.row_group, use_threads=False)
         number = table["accounting_point"].to_numpy()
         keep = None
@@ -162,15 +183,19 @@ class Stretch(NamedTuple):
         return b"".join(block.name() for block in self.blocks)
 
 
-def stretches(blocks: Sequence[Block]) -> list[Stretch]:
-    """Put blocks together to a few dozen a layer: fewer would have to be computed again as a whole
-    where a little changed, more would be work to keep.
+def stretches(blocks: Sequence[Block], size: int | None = None) -> list[Stretch]:
+    """Put blocks of a layer together.
+
+    Parameters
+    ----------
+    size : how many, at most; when not given so many that there are a few dozen stretches of a
+        layer: fewer would have to be computed again as a whole where a little changed, more would
+        be work to keep.
     """
     made: list[Stretch] = []
-    for _, of_layer in groupby(blocks, key=lambda block: block.layer.path):
-        mine = tuple(of_layer)
-        size = -(-mine[0].layer.metadata.num_row_groups // _STRETCHES)
-        for _, part in groupby(mine, key=lambda block: block.row_group // size):
+    for layer, of_layer in groupby(blocks, key=lambda block: block.layer):
+        many = size or -(-layer.metadata.num_row_groups // STRETCHES)
+        for _, part in groupby(of_layer, key=lambda block: block.row_group // many):
             made.append(Stretch(tuple(part)))
     return made
 
@@ -233,9 +258,9 @@ class LayerWriter:
     Points of which every row is whole go to the complete file, all others to the partial one.
     """
 
-    def __init__(self, root: Path, day: date, grid_area: str, delivery: str) -> None:
-        self._root = root
-        self._folder = root / "readings" / partition(day, grid_area)
+    def __init__(self, storage: Storage, day: date, grid_area: str, delivery: str) -> None:
+        self._storage = storage
+        self._folder = f"readings/{partition(day, grid_area)}"
         self._delivery = delivery
         self._writers: dict[bool, Writer] = {}
         self._waiting: dict[bool, list[Rows]] = {True: [], False: []}
@@ -300,8 +325,8 @@ class LayerWriter:
         table = pa.table(list(columns.values()), schema=pa.schema(list(columns)))
         if complete not in self._writers:
             name = "complete" if complete else "partial"
-            path = self._folder / f"{name}-{self._delivery}.parquet"
-            self._writers[complete] = Writer(self._root, path, table.schema, **LAYOUT)
+            place = f"{self._folder}/{name}-{self._delivery}.parquet"
+            self._writers[complete] = Writer(self._storage, place, table.schema, **LAYOUT)
         self._writers[complete].write(table)
 
     def close(self) -> list[dict[str, Any]]:

@@ -1,21 +1,28 @@
 """The home: where the register, readings and results are kept.
 
+On its storage, which is the home itself or a place elsewhere:
+
     register/ID.parquet                                      rows of the register, as taken in
     couplings/ID.parquet                                     rows of the couplings, as taken in
     fractions/ID.parquet                                     standard and dimensioned fractions
-    parameters/ID.yaml                                       the home's own parameters
     volumes/market_day=D/ID.parquet                          quarter volumes, as taken in
     readings/market_day=D/grid_area=A/complete-ID.parquet    day rows without holes
     readings/market_day=D/grid_area=A/partial-ID.parquet     day rows with holes or meter status
     doubts/ID.parquet                                        findings made when taking in
-    deliveries/N-ID.json                                     the manifest that makes them exist
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
+    home                                                     of which home it is, where elsewhere
+
+In the home itself:
+
+    storage.json                                             where the storage is, where elsewhere
+    parameters/ID.yaml                                       the home's own parameters
+    deliveries/N-ID.json                                     the manifest that makes them exist
     kept/market_day=D/grid_area=A/NAME                       what blocks added up to; may be lost
     workers/WORKER                                           locked while a worker lives
     ledger.json                                              how its ledger and it know each other
     ledger.sqlite                                            the ledger, where it is not elsewhere
 
-Every file is written under another name, synced and renamed; a delivery exists from the moment its
+Every file is written whole or not at all; a delivery exists from the moment its
 manifest is renamed into place, and a run from the moment the ledger says that it is complete. What
 a killed process left is not named by any manifest and is swept away by the next one that writes. A
 later delivery does not change files: it holds, whole, the rows of every point that it changes, so
@@ -26,8 +33,10 @@ Volumes are kept as they came; of those the newest delivery that has a volume of
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -40,9 +49,15 @@ import pyarrow as pa
 from kwartier import periods, tables
 from kwartier.adapters.store import quarter_volumes
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
-from kwartier.adapters.store.writing import (
+from kwartier.adapters.store.storage import (
     UNFINISHED,
+    Folder,
     HomeError,
+    Storage,
+    storage_of,
+    sync,
+)
+from kwartier.adapters.store.writing import (
     Piece,
     Writer,
     pieces,
@@ -50,15 +65,16 @@ from kwartier.adapters.store.writing import (
     read_table,
     read_text,
     sha256,
-    sync,
     write_json,
     write_text,
 )
 from kwartier.arrays import Delivered, Int64s
 
+# Names the home that a storage is of.
+_MARK = "home"
 _ROW_GROUP = 131_072  # rows; what is read side by side
 _ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
-# Chosen by measuring decode time and size (docs/decisions.md §26).
+# Chosen by measuring decode time and size (docs/decisions.md §28).
 _LAYOUTS: dict[str, dict[str, Any]] = {
     "register": {
         "compression": "lz4",
@@ -81,13 +97,17 @@ class Home:
     Parameters
     ----------
     root : made when it does not exist and `create` is given.
+    storage : where its tables are kept, as s3://bucket/path; in the home when not given. It is said
+        when a home is made, and stays so.
 
     Raises
     ------
-    HomeError : no such home.
+    HomeError : no such home; or its storage is another one, or that of another home.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, create: bool = False) -> None:
+    def __init__(
+        self, root: str | os.PathLike[str], *, create: bool = False, storage: str | None = None
+    ) -> None:
         self.root = Path(root)
         self._manifests: dict[str, dict[str, Any]] = {}
         self._files: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
@@ -95,6 +115,47 @@ class Home:
             self.root.mkdir(parents=True, exist_ok=True)
         if not self.root.is_dir():
             raise HomeError(f"no home at {self.root}; 'kwartier register FILE' makes one")
+        self._own = Folder(self.root)
+        self.storage = self._own if storage is None else self._settled(storage)
+        if storage is None and self._said().exists():
+            self.storage = storage_of(read_json(self._said())["storage"])
+
+    def _said(self) -> Path:
+        return self.root / "storage.json"
+
+    def _settled(self, uri: str) -> Storage:
+        """Settle where the tables of a home are."""
+        storage = storage_of(uri)
+        with self.settling():
+            if self._said().exists():
+                settled = read_json(self._said())["storage"]
+                if storage_of(settled) != storage:
+                    raise HomeError(f"the tables of {self.root} are at {settled}, and stay there")
+                return storage
+            if self.deliveries():
+                raise HomeError(f"the tables of {self.root} are in it, and stay there")
+            if storage.content(_MARK) is not None:
+                raise HomeError(f"{uri} is the storage of another home; name an empty place")
+            # What names a home: the folder that was made for it, on this machine.
+            made = self.root.stat()
+            name = f"{socket.gethostname()} {self.root.resolve()} {made.st_ino} {made.st_ctime_ns}"
+            name = hashlib.sha256(name.encode()).hexdigest()[:32]
+            write_json(self._said(), {"storage": uri, "home": name})
+        return storage
+
+    def _be_its_own(self) -> None:
+        """Mark the storage as that of this home; what is swept there may be of no other."""
+        if self.storage is self._own:
+            return
+        name = str(read_json(self._said())["home"]).encode()
+        found = self.storage.content(_MARK)
+        if found is None:
+            with self.storage.writing(_MARK) as file:
+                file.write(name)
+        elif found != name:
+            raise HomeError(
+                f"{self.storage.name(_MARK)} is of another home; nothing was written there"
+            )
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -106,6 +167,7 @@ class Home:
                 raise HomeError(
                     f"another kwartier is writing in {self.root}; wait for it"
                 ) from None
+            self._be_its_own()
             self._sweep()
             try:
                 yield
@@ -113,11 +175,12 @@ class Home:
                 self._clear_scratch()
 
     def _sweep(self) -> None:
-        named = {self.root / f["path"] for d in self.deliveries() for f in d["files"]}
-        for part in _PARTS:
-            for path in sorted((self.root / part).rglob("*")):
-                if path.is_file() and path not in named:
-                    path.unlink()
+        named = {f["path"] for d in self.deliveries() for f in d["files"]}
+        for storage in {self._own, self.storage}:
+            for part in _PARTS:
+                for place in storage.places(part):
+                    if place not in named:
+                        storage.delete(place)
         for path in sorted((self.root / "deliveries").glob("*" + UNFINISHED)):
             path.unlink()
         self._clear_scratch()
@@ -150,11 +213,10 @@ class Home:
         taken = [d for d in self.deliveries(known_at) if d["kind"] == kind]
         return max(taken, key=lambda d: (d["recorded_at"], d["number"]), default=None)
 
-    def add(self, table: pa.Table, path: Path) -> dict[str, Any]:
-        """Write a table to a path of the home; it exists once a manifest names it."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        layout = _LAYOUTS.get(path.parent.name, {})
-        with Writer(self.root, path, table.schema, **layout) as writer:
+    def add(self, table: pa.Table, place: str) -> dict[str, Any]:
+        """Write a table to a place of the storage; it exists once a manifest names it."""
+        layout = _LAYOUTS.get(place.partition("/")[0], {})
+        with Writer(self.storage, place, table.schema, **layout) as writer:
             for first in range(0, max(len(table), 1), _ROW_GROUP):
                 writer.write(table.slice(first, _ROW_GROUP))
         return writer.entry()
@@ -176,15 +238,19 @@ class Home:
 
         part : register, couplings, fractions or doubts.
         """
-        return [read_table(path) for path in self._files_of(part, known_at)]
+        return [read_table(self.storage, place) for place in self._files_of(part, known_at)]
 
     def pieces_of(self, part: str, known_at: int | None = None) -> list[Piece]:
         """List what the tables of one part can be read by, in order of delivery."""
-        return [piece for path in self._files_of(part, known_at) for piece in pieces(path)]
-
-    def _files_of(self, part: str, known_at: int | None) -> list[Path]:
         return [
-            self.root / f["path"]
+            piece
+            for place in self._files_of(part, known_at)
+            for piece in pieces(self.storage, place)
+        ]
+
+    def _files_of(self, part: str, known_at: int | None) -> list[str]:
+        return [
+            str(f["path"])
             for d in self.deliveries(known_at)
             for f in d["files"]
             if f["path"].startswith(part + "/")
@@ -208,8 +274,8 @@ class Home:
 
     def add_volumes(self, rows: Delivered, day: date, delivery: str) -> dict[str, Any]:
         """Write the quarter volumes that a delivery brings of a day."""
-        path = self.root / "volumes" / f"market_day={day.isoformat()}" / f"{delivery}.parquet"
-        return self.add(quarter_volumes.table(rows), path)
+        place = f"volumes/market_day={day.isoformat()}/{delivery}.parquet"
+        return self.add(quarter_volumes.table(rows), place)
 
     def volumes(
         self, day: date, known_at: int | None = None
@@ -224,13 +290,13 @@ class Home:
         self.deliveries()
         held = self._files.get(f"volumes/market_day={day.isoformat()}", [])
         files = [f for d, f in held if known_at is None or d["recorded_at"] <= known_at]
-        layers = [quarter_volumes.rows(read_table(self.root / file["path"])) for file in files]
+        layers = [quarter_volumes.rows(read_table(self.storage, file["path"])) for file in files]
         merged = quarter_volumes.merged(layers, periods.count(day))
         return merged, [(file["path"], file["sha256"]) for file in files]
 
     def layer_writer(self, day: date, grid_area: str, delivery: str) -> LayerWriter:
         """Begin to write the day rows that a delivery brings of an area and day."""
-        return LayerWriter(self.root, day, grid_area, delivery)
+        return LayerWriter(self.storage, day, grid_area, delivery)
 
     def layers(self, day: date, grid_area: str, known_at: int | None = None) -> list[Layer]:
         """List the layers of day rows of an area and day, the newest delivery first."""
@@ -238,7 +304,8 @@ class Home:
         place = f"readings/{partition(day, grid_area)}"
         return [
             Layer(
-                self.root / file["path"],
+                self.storage,
+                file["path"],
                 Path(file["path"]).name.startswith("complete"),
                 delivery["number"],
                 file["sha256"],
@@ -286,9 +353,17 @@ class Home:
 
     # -- what was made
 
+    def run_place(self, day: date, grid_area: str, run: str) -> str:
+        """Give the place of the tables of a run."""
+        return f"results/{partition(day, grid_area)}/run={run}"
+
     def run_folder(self, day: date, grid_area: str, run: str) -> Path:
-        """Give the folder in which the tables of a run are."""
-        return self.root / "results" / partition(day, grid_area) / f"run={run}"
+        """Give the folder of the tables of a run, where the storage has folders."""
+        return Path(self.storage.name(self.run_place(day, grid_area, run)))
+
+    def table_of_run(self, day: date, grid_area: str, run: str, name: str) -> pa.Table:
+        """Read a table of a run."""
+        return read_table(self.storage, f"{self.run_place(day, grid_area, run)}/{name}.parquet")
 
     def write_run(
         self, day: date, grid_area: str, run: str, worker: str, tables: Mapping[str, pa.Table]
@@ -297,39 +372,51 @@ class Home:
 
         Returns
         -------
-        files : name, path in the home, rows and SHA-256 of each.
+        files : name, place on the storage, rows and SHA-256 of each.
         """
-        finished = self.run_folder(day, grid_area, run)
+        place = self.run_place(day, grid_area, run)
+        if isinstance(self.storage, Folder):
+            entries = self._renamed(self.run_folder(day, grid_area, run), worker, tables)
+        else:
+            entries = [self.add(table, f"{place}/{name}.parquet") for name, table in tables.items()]
+        return [
+            (name, f"{place}/{name}.parquet", entry["rows"], entry["sha256"])
+            for name, entry in zip(tables, entries, strict=True)
+        ]
+
+    def _renamed(
+        self, finished: Path, worker: str, tables: Mapping[str, pa.Table]
+    ) -> list[dict[str, Any]]:
+        """Write the tables of a run into a folder of the worker's own, and rename it."""
         finished.parent.mkdir(parents=True, exist_ok=True)
         for left in finished.parent.glob("*" + UNFINISHED):
             if self.gone(left.name.removesuffix(UNFINISHED).split("@")[1]):
                 shutil.rmtree(left, ignore_errors=True)
         unfinished = finished.with_name(f"{finished.name}@{worker}{UNFINISHED}")
         shutil.rmtree(unfinished, ignore_errors=True)
-        entries = [
-            self.add(table, unfinished / f"{name}.parquet") for name, table in tables.items()
-        ]
+        entries = []
+        for name, table in tables.items():
+            with Writer(Folder(unfinished), f"{name}.parquet", table.schema) as writer:
+                writer.write(table)
+            entries.append(writer.entry())
         if finished.exists():  # of a worker that was killed before it could say so
             shutil.rmtree(finished)
         os.replace(unfinished, finished)
         sync(finished.parent)
-        place = finished.relative_to(self.root).as_posix()
-        return [
-            (name, f"{place}/{name}.parquet", entry["rows"], entry["sha256"])
-            for name, entry in zip(tables, entries, strict=True)
-        ]
+        return entries
 
     def forget_run(self, day: date, grid_area: str, run: str) -> None:
         """Take away the tables of a run that did not come to be complete."""
-        folder = self.run_folder(day, grid_area, run)
-        if folder.exists():
-            shutil.rmtree(folder)
+        self.storage.delete_folder(self.run_place(day, grid_area, run))
 
     def a_run(self) -> str | None:
         """Give the id of a run of which tables are there; None where there are none."""
-        for path in (self.root / "results").glob("market_day=*/grid_area=*/run=*"):
-            if UNFINISHED not in path.name:
-                return path.name.removeprefix("run=")
+        for day in self.storage.folders("results"):
+            for area in self.storage.folders(day):
+                for run in self.storage.folders(area):
+                    name = run.rpartition("/")[2]
+                    if UNFINISHED not in name:
+                        return name.removeprefix("run=")
         return None
 
     # -- who works here

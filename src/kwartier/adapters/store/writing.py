@@ -1,4 +1,4 @@
-"""Files of the home: written under another name, synced and renamed; read or named as damaged."""
+"""Files of the home: tables on its storage; texts and manifests beside the ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,35 +14,18 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-UNFINISHED = ".unfinished"
-
-
-class HomeError(Exception):
-    """The home cannot do what was asked; the text says why and what to do."""
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Say which file of the home cannot be read."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise HomeError(f"{path} is missing, and the home needs it; put it back") from None
-    except (pa.ArrowException, OSError, ValueError) as error:
-        kind = type(error).__name__  # its text may show what is in the file
-        raise HomeError(f"{path} is damaged ({kind}); put back a good copy of it") from None
+from kwartier.adapters.store.storage import UNFINISHED, Storage, reading, sync
 
 
 class Writer:
-    """Writes one Parquet file of the home under another name, syncs it and renames it."""
+    """Writes one Parquet file of the home, whole or not at all."""
 
-    def __init__(self, root: Path, path: Path, schema: pa.Schema, **options: Any) -> None:
-        self._root, self._path = root, path
-        self._unfinished = path.with_name(path.name + UNFINISHED)
-        self._rows = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, storage: Storage, place: str, schema: pa.Schema, **options: Any) -> None:
+        self._place, self._rows = place, 0
+        self._open = ExitStack()
+        self._file = self._open.enter_context(storage.writing(place))
         options = {"compression": "zstd", **options}
-        self._writer = pq.ParquetWriter(self._unfinished, schema, **options)
+        self._writer = self._open.enter_context(pq.ParquetWriter(self._file, schema, **options))
 
     def write(self, table: pa.Table) -> None:
         """Write rows, each call as row groups of its own."""
@@ -52,28 +35,18 @@ class Writer:
     def __enter__(self) -> Writer:
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._writer.close()
-        if kind is None:
-            sync(self._unfinished)
-            os.replace(self._unfinished, self._path)
-            sync(self._path.parent)
-        else:
-            self._unfinished.unlink(missing_ok=True)
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
 
     def entry(self) -> dict[str, Any]:
         """Give what a manifest says of the file."""
-        return {
-            "path": self._path.relative_to(self._root).as_posix(),
-            "rows": self._rows,
-            "sha256": sha256(self._path),
-        }
+        return {"path": self._place, "rows": self._rows, "sha256": self._file.sha256()}
 
 
-def read_table(path: Path) -> pa.Table:
+def read_table(storage: Storage, place: str) -> pa.Table:
     """Read a table of the home; Parquet has no whole seconds, so they are made again."""
-    with reading(path):
-        table = pq.read_table(path)
+    with reading(storage.name(place)):
+        table = pq.read_table(storage.source(place))
     return _with_seconds(table)
 
 
@@ -81,7 +54,8 @@ def read_table(path: Path) -> pa.Table:
 class Piece:
     """A part of a table of the home that is read by itself."""
 
-    path: Path
+    storage: Storage
+    place: str
     metadata: pq.FileMetaData
     row_group: int
 
@@ -96,17 +70,22 @@ class Piece:
         """
         schema = self.metadata.schema.to_arrow_schema()
         words = [field.name for field in schema if pa.types.is_string(field.type)]
-        with reading(self.path):
-            file = pq.ParquetFile(self.path, metadata=self.metadata, read_dictionary=words)
+        with reading(self.storage.name(self.place)):
+            file = pq.ParquetFile(
+                self.storage.source(self.place),
+                metadata=self.metadata,
+                pre_buffer=self.storage.pre_buffer,
+                read_dictionary=words,
+            )
             table = file.read_row_group(self.row_group, columns=columns, use_threads=False)
         return _with_seconds(table)
 
 
-def pieces(path: Path) -> list[Piece]:
+def pieces(storage: Storage, place: str) -> list[Piece]:
     """List the parts of a table of the home."""
-    with reading(path):
-        metadata = pq.read_metadata(path)
-    return [Piece(path, metadata, n) for n in range(metadata.num_row_groups)]
+    with reading(storage.name(place)):
+        metadata = pq.read_metadata(storage.source(place))
+    return [Piece(storage, place, metadata, n) for n in range(metadata.num_row_groups)]
 
 
 def _with_seconds(table: pa.Table) -> pa.Table:
@@ -156,14 +135,6 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a manifest, whole or not at all."""
     with _written(path) as file:
         json.dump(content, file, indent=1, sort_keys=True)
-
-
-def sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def sha256(path: Path) -> str:

@@ -1,0 +1,34 @@
+"""The hot loops that steps share: ndarray in, ndarray out.
+
+Every kernel works on whole rows of a market day. Kernels release the GIL, so that threads can run
+them side by side, and are compiled once per machine. All is integer arithmetic: no result depends
+on order or threads.
+"""
+
+from kwartier.kernels.annual import annual_volumes
+from kwartier.kernels.chains import keep_longest_chains
+from kwartier.kernels.first_visit import first_visit
+from kwartier.kernels.oddities import both_above, far_from_median, still
+from kwartier.kernels.readings import any_read, hold_together, multiplied, not_read
+from kwartier.kernels.spreading import spread, spread_across, spread_gaps
+from kwartier.kernels.volumes import add_volumes, around_gaps, counted, measured_volumes
+
+__all__ = [
+    "add_volumes",
+    "annual_volumes",
+    "any_read",
+    "around_gaps",
+    "both_above",
+    "counted",
+    "far_from_median",
+    "first_visit",
+    "hold_together",
+    "keep_longest_chains",
+    "measured_volumes",
+    "multiplied",
+    "not_read",
+    "spread",
+    "spread_across",
+    "spread_gaps",
+    "still",
+]
