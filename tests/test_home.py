@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,6 +32,7 @@ from kwartier import (
 )
 from kwartier.adapters import sorting
 from kwartier.adapters.store import day_rows
+from kwartier.arrays import NOT_READ, Rows
 from kwartier.parameters import ParameterError
 from kwartier.runs import ledger_of
 from kwartier.runs.moments import parameters_of
@@ -413,6 +415,36 @@ def test_threads_and_row_groups_change_no_byte(
         shutil.copytree(small.root, own)
         runs = allocate(Home(own), fleet.days, known_at=known_at, threads=threads)
         assert _tables(Home(own), runs) == expected, threads
+
+
+def test_status_is_kept_where_there_is_any(tmp_path: Path) -> None:
+    home = Home(tmp_path, create=True)
+    number = np.arange(4)
+    reading = np.arange(4 * 97).reshape(4, 97)
+    reading[:3, 5] = NOT_READ
+    status = np.zeros((4, 97), np.int64)
+    status[1, 7] = status[3, 0] = 4
+    for told in (status, None):
+        writer = home.layer_writer(DAY, market.AREA, "all" if told is None else "some")
+        rows = Rows(number, np.zeros(4, np.int64), np.zeros(4, np.int64), reading, told, False)
+        writer.write(rows, {})
+        files = writer.close()
+        home.deliver(
+            "readings",
+            len(files),
+            id=str(told is None),
+            inputs=[],
+            files=files,
+            rows_in=0,
+            rows_kept=0,
+            rows_found={},
+        )
+        stored = [block.read() for block in home.blocks(DAY, market.AREA)]
+        held = {
+            int(n): row for rows in stored for n, row in zip(rows.number, rows.bits(), strict=True)
+        }
+        expected = np.zeros_like(status) if told is None else told
+        assert all((held[n] == expected[n]).all() for n in range(4))
 
 
 def test_how_rows_are_put_in_order_changes_no_byte(

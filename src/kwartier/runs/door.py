@@ -19,10 +19,9 @@ from kwartier.runs.moments import Progress, parameters_of, register_of
 from kwartier.steps import delivery
 from kwartier.steps.delivery import Readable
 
-# A strip: readings that follow each other of one point, meter, register and day. These
-# are what is put in order, for they are few. `place` is the day's number and the area's index,
-# `slot` of each reading its position and whether it is counted here; `status` is null where all of
-# it is 0.
+# A strip: readings that follow each other of one point, meter, register and day. Strips are what is
+# put in order, for they are few. `place` is the day's number and the area's index, `slot` of each
+# reading its position and whether it is counted here; `status` is null where all of it is 0.
 STRIPS = pa.schema(
     [
         ("place", pa.int64()),
