@@ -19,8 +19,8 @@ def annual_volumes(rows: Any, given: Any, kind: Any, assumed: Any, most: Any) ->
     given : four arrays (all rows): offtake in the normal and the low tariff, infeed likewise [Wh];
         below 0 where not given. A volume given for one tariff only is 0 in the other.
     kind : (all rows), an index in the next two.
-    assumed, most : int64 (kinds, 2) and (kinds), what to assume and the highest possible [Wh]; 0:
-        there is none.
+    assumed, most : int64 (kinds, 2, 2) and (kinds), what to assume of each direction, in all and in
+        the low tariff, and the highest possible [Wh]; 0: there is none.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def annual_volumes(rows: Any, given: Any, kind: Any, assumed: Any, most: Any) ->
                 low[i, d] = max(in_low[row], np.int64(0))
                 total[i, d] = max(in_normal[row], np.int64(0)) + low[i, d]
             else:
-                low[i, d] = assumed[k, d] // 2
-                total[i, d] = assumed[k, d]
+                total[i, d] = assumed[k, d, 0]
+                low[i, d] = assumed[k, d, 1]
             above += most[k] > 0 and total[i, d] > most[k]
     return total, low, known, above

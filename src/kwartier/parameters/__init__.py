@@ -76,6 +76,7 @@ class Parameters:
     reference_areas: Mapping[str, str]
     default_annual_offtake_wh: Mapping[str, int]
     default_annual_infeed_wh: int
+    default_low_share: Fraction
     zero_run_periods: int
     both_directions_wh: int
     outlier_factor: int
@@ -83,6 +84,7 @@ class Parameters:
     unread_days_to_profile: int
     annual_cap_periods: int
     low_tariff_hours: Mapping[str, tuple[int, int]]
+    low_tariff_days: frozenset[int]
     telemetry_triples: tuple[tuple[str, str, str], ...]
     telemetry_correction_working_days: int
     residual_assigned_to: str
@@ -100,6 +102,15 @@ class Parameters:
         phases, amperes = codes.CAPACITIES[capacity]
         return int(Fraction(phases * self.voltage * amperes, 4) * self.limit_margin)
 
+    def default_annual(self, category: str, direction: int) -> tuple[int, int]:
+        """Give the annual volume to take where none is known, and the low tariff's part [Wh].
+
+        direction : 0 is offtake, 1 infeed.
+        """
+        offtake = self.default_annual_offtake_wh[category]
+        total = self.default_annual_infeed_wh if direction else offtake
+        return total, int(total * self.default_low_share)
+
 
 def _triple(text: str) -> tuple[str, str, str]:
     origin, status, method = ("" if word == "-" else word for word in text.split())
@@ -114,6 +125,20 @@ def _hours(value: Any) -> tuple[int, int]:
     if not 0 <= end < start <= 24:
         raise ValueError
     return start, end
+
+
+def _share(value: Any) -> Fraction:
+    share = Fraction(str(value))
+    if not 0 <= share <= 1:
+        raise ValueError
+    return share
+
+
+def _weekdays(value: Any) -> frozenset[int]:
+    days = frozenset(int(day) for day in value)
+    if not days <= frozenset(range(1, 8)):
+        raise ValueError
+    return days
 
 
 def _one_of(*words: str) -> Any:
@@ -162,6 +187,8 @@ _READ: dict[str, Any] = {
     "limit_margin": lambda v: Fraction(str(v)),
     "reference_areas": lambda v: {str(k): str(a) for k, a in v.items()},
     "default_annual_offtake_wh": lambda v: {c: int(v[c]) for c in codes.PROFILE_CATEGORIES},
+    "default_low_share": _share,
+    "low_tariff_days": _weekdays,
     "low_tariff_hours": lambda v: {str(c): _hours(hours) for c, hours in v.items()},
     "telemetry_triples": lambda v: tuple(sorted(_triple(text) for text in v)),
     "residual_assigned_to": _one_of(ON_OFFTAKE, ON_NOBODY),

@@ -32,7 +32,6 @@ from kwartier.arrays import (
 from kwartier.parameters import Parameters
 
 MILLI = 1000
-_SATURDAY = 5
 OfKind = tuple[str, str]  # profile category, consumption type
 
 
@@ -104,13 +103,14 @@ class Standards:
 def _by_tariff(day: date, category: str, parameters: Parameters) -> Int64s:
     """Tell which tariff each period of a day has; the total where a category has no tariff hours.
 
-    Source: parameter low_tariff_hours; Saturday and Sunday are low all day.
+    Source: parameters low_tariff_hours, low_tariff_days.
     """
     hours = periods.local_hours(day)
     if category not in parameters.low_tariff_hours:
         return np.full(len(hours), OF_TOTAL, np.int64)
     start, end = parameters.low_tariff_hours[category]
-    low = (hours >= start) | (hours < end) | (day.weekday() >= _SATURDAY)
+    all_day = day.isoweekday() in parameters.low_tariff_days
+    low = (hours >= start) | (hours < end) | all_day
     return np.where(low, OF_LOW, OF_NORMAL).astype(np.int64)
 
 
@@ -181,12 +181,8 @@ class Shapes:
                     status,
                 )
         fraction, basis = self._standards.of(*kind, direction)
-        total = (
-            self._parameters.default_annual_infeed_wh
-            if direction
-            else self._parameters.default_annual_offtake_wh[kind[0]]
-        )
-        annual = np.choose(basis, [total, total - total // 2, total // 2])
+        total, low = self._parameters.default_annual(kind[0], direction)
+        annual = np.choose(basis, [total, total - low, low])
         shape = fraction * annual * MILLI // FRACTION_SCALE
         return Shape(shape, fraction, basis, codes.STANDARD)
 

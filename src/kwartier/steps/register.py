@@ -368,9 +368,9 @@ class Register:
 class _Terms(NamedTuple):
     """What each connection means on a day, (connections): see Points.
 
-    `kind` is its index in `kinds`, profile category and consumption type; `annual` (connections, 2)
-    the annual volumes to assume, `most` what it could carry in a year [Wh]; `small` whether it is
-    of the small segment.
+    `kind` is its index in `kinds`, profile category and consumption type; `annual` (connections, 2,
+    2) the annual offtake and infeed to assume and the low tariff's part of each, `most` what it
+    could carry in a year [Wh]; `small` whether it is of the small segment.
     """
 
     state: npt.NDArray[np.int8]
@@ -390,8 +390,8 @@ def _terms(connections: Sequence[Connection], day: date, parameters: Parameters)
     limits = [parameters.limit_wh(one.capacity) for one in connections]
     annual = [
         (
-            parameters.default_annual_offtake_wh[one.profile_category],
-            parameters.default_annual_infeed_wh if one.with_infeed else 0,
+            parameters.default_annual(one.profile_category, 0),
+            parameters.default_annual(one.profile_category, 1) if one.with_infeed else (0, 0),
         )
         for one in connections
     ]
@@ -405,7 +405,7 @@ def _terms(connections: Sequence[Connection], day: date, parameters: Parameters)
         ),
         np.array([one.with_infeed for one in connections], bool),
         np.array([one.market_segment == codes.SMALL for one in connections], bool),
-        np.array(annual, np.int64).reshape(-1, 2),
+        np.array(annual, np.int64).reshape(-1, 2, 2),
         np.array(limits, np.int64) * parameters.annual_cap_periods,
         np.array(kind, np.int64),
         kinds,
