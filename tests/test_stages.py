@@ -37,5 +37,5 @@ def test_no_more_is_taken_than_was_allowed_ahead() -> None:
 
     items = ahead(counted(), 3)
     assert next(items) == 0
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert len(begun) <= 4

@@ -6,33 +6,13 @@ thread, not by the day. Whole numbers are summed, so no result depends on thread
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Protocol, TypeVar
 
 from kwartier import pipeline
-from kwartier.arrays import Rows
-from kwartier.engines import cores
-
-
-class Block(Protocol):
-    """A reference to a batch of whole points, read where it is needed."""
-
-    def read(self) -> Rows:
-        """Read the rows."""
-
-
-class Stretch(Protocol):
-    """Blocks whose points follow each other."""
-
-    @property
-    def blocks(self) -> Sequence[Block]:
-        """The blocks, in order."""
-
-    def range(self) -> tuple[int, int]:
-        """The numbers of the lowest and the highest point."""
-
+from kwartier.engines import Stretch, cores
 
 _S = TypeVar("_S", bound=Stretch)
 _Asked = TypeVar("_Asked", bound=Stretch, contravariant=True)

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from math import isqrt
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ import pyarrow as pa
 import kwartier
 from kwartier import pipeline
 from kwartier.arrays import Cell, Points, Rows
+from kwartier.engines import Block, Stretch
 from kwartier.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -49,24 +50,6 @@ _PARTS_IN_SPARK = "ordinals array<bigint>, content binary, unread string"
 
 class ClusterError(Exception):
     """The cluster did not do what was asked; the text says what to do."""
-
-
-class Block(Protocol):
-    """A reference to a batch of whole points, read where it is needed."""
-
-    def read(self) -> Rows:
-        """Read the rows."""
-
-
-class Stretch(Protocol):
-    """Blocks whose points follow each other: pickled here, read on another machine."""
-
-    @property
-    def blocks(self) -> Sequence[Block]:
-        """The blocks, in order."""
-
-    def range(self) -> tuple[int, int]:
-        """The numbers of the lowest and the highest point."""
 
 
 class _Sums:
