@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from kwartier import Home, HomeError, runs
 from kwartier.adapters.ledger import LedgerError, Run, Unreachable
+from kwartier.adapters.ledger.database import Database
 from kwartier.apps.cli import app
 from kwartier.runs import running
 from tests.closing import (
@@ -357,6 +358,43 @@ def test_a_ledger_is_where_it_first_was(
     monkeypatch.setenv("KWARTIER_LEDGER", f"sqlite:///{tmp_path / 'another.sqlite'}")
     with pytest.raises(HomeError, match=r"in its own ledger.sqlite; unset.*KWARTIER_LEDGER"):
         runs.ledger_of(Home(own.home.root))
+
+
+@pytest.mark.parametrize("url", ["mysql://nobody@127.0.0.1/runs", "postgresql://127.0.0.1:1/runs"])
+def test_a_ledger_that_was_never_opened_is_nowhere_yet(
+    plain: Market, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KWARTIER_LEDGER", url)
+    with pytest.raises(LedgerError):
+        runs.ledger_of(Home(plain.home.root))
+    monkeypatch.delenv("KWARTIER_LEDGER")
+    assert [run.state for run in due(plain, NOON)] == ["complete"]
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_connection_lost_while_a_ledger_is_opened_shuts_no_home_out(
+    market: Market, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction of that step may be done, and nobody knows."""
+    done = []
+
+    def lost(act: Callable[..., AbstractContextManager[Any]]) -> Any:
+        @contextmanager
+        def losing(database: Database) -> Iterator[Any]:
+            with act(database) as connection:
+                yield connection
+            done.append(act)
+            if len(done) == step:
+                raise Unreachable("lost")
+
+        return losing
+
+    with monkeypatch.context() as patch:
+        for name in ("reading", "migrating"):
+            patch.setattr(Database, name, lost(getattr(Database, name)))
+        with pytest.raises(Unreachable):
+            runs.ledger_of(Home(market.home.root))
+    assert [run.state for run in due(market, NOON)] == ["complete"]
 
 
 def test_two_homes_do_not_share_a_ledger(market: Market, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def ledger_of(home: Home) -> Ledger:
     LedgerError : the ledger cannot be opened.
     """
     if home not in _LEDGERS:
-        with home.settling():
+        with store.settling(home.root):
             _LEDGERS[home] = _open(home)
     return _LEDGERS[home]
 
@@ -95,13 +95,13 @@ def _open(home: Home) -> Ledger:
     from kwartier.adapters.ledger import Ledger  # its database library takes long to load
 
     url = os.environ.get(_ELSEWHERE)
-    name, elsewhere = home.ledger_name(uuid4().hex, elsewhere=url is not None)
-    if elsewhere and url is None:
+    named = store.ledger_name(home.root, uuid4().hex)
+    if named.elsewhere and url is None:
         raise HomeError(
             f"the runs of {home.root} are in a database; give its URL in the environment "
             f"variable {_ELSEWHERE}"
         )
-    if url is not None and not elsewhere:
+    if url is not None and named.elsewhere is False:
         raise HomeError(
             f"the runs of {home.root} are in its own ledger.sqlite; unset the environment "
             f"variable {_ELSEWHERE}"
@@ -113,14 +113,15 @@ def _open(home: Home) -> Ledger:
             raise HomeError(f"{file} is missing, and the home needs it; put it back")
         for left in file.parent.glob(f"{file.name}-*.unfinished"):  # of a process that was killed
             left.unlink()
-    ledger = Ledger(url or f"sqlite:///{file}", name)
+    ledger = Ledger(url or f"sqlite:///{file}", named.name)
     if made is not None and not _knows(ledger, made):
         # An empty ledger would publish everything again.
-        place = f"the database of {_ELSEWHERE}" if elsewhere else file
+        place = f"the database of {_ELSEWHERE}" if url else file
         raise HomeError(
             f"{home.root} holds the tables of run {made}, which {place} does not know; "
             "put back the ledger that it is of"
         )
+    store.settle_ledger(home.root, named, elsewhere=url is not None)
     return ledger
 
 

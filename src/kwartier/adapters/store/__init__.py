@@ -10,6 +10,7 @@ from kwartier.adapters.store.day_rows import (
     stretches,
 )
 from kwartier.adapters.store.home import Home
+from kwartier.adapters.store.settling import ledger_name, settle_ledger, settling
 from kwartier.adapters.store.storage import HomeError
 from kwartier.adapters.store.writing import Piece, sha256
 
@@ -22,7 +23,10 @@ __all__ = [
     "Piece",
     "Stretch",
     "kept",
+    "ledger_name",
     "meter_codes",
+    "settle_ledger",
+    "settling",
     "sha256",
     "stretches",
 ]

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from kwartier import codes
 from kwartier.adapters.store.storage import Storage, reading
 from kwartier.adapters.store.writing import Writer
-from kwartier.arrays import NOT_READ, Int64s, Rows, joined
+from kwartier.arrays import NOT_READ, Int64s, Rows, joined, place_in
 
 ROW_GROUP = 16_384
 STRETCHES = 32  # of a layer, at most
@@ -143,8 +143,7 @@ class Block:
         keep = None
         for points, inside in ((self.hidden, False), (self.only, True)):
             if points is not None:
-                at = np.minimum(np.searchsorted(points, number), max(len(points) - 1, 0))
-                held = points[at] == number if len(points) else np.zeros(len(number), bool)
+                held = place_in(points, number) >= 0
                 keep = (held == inside) if keep is None else keep & (held == inside)
         if keep is not None and not keep.all():
             table = table.filter(pa.array(keep))

@@ -33,12 +33,10 @@ Volumes are kept as they came; of those the newest delivery that has a volume of
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
-import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -46,18 +44,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kwartier import periods, tables
-from kwartier.adapters.store import quarter_volumes
+from kwartier import periods
+from kwartier.adapters.store import quarter_volumes, workers
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
+from kwartier.adapters.store.settling import mark, storage_for
 from kwartier.adapters.store.storage import (
     UNFINISHED,
     Folder,
     HomeError,
-    Storage,
-    storage_of,
     sync,
 )
 from kwartier.adapters.store.writing import (
+    LAYOUTS,
+    ROW_GROUP,
     Piece,
     Writer,
     pieces,
@@ -70,23 +69,6 @@ from kwartier.adapters.store.writing import (
 )
 from kwartier.arrays import Delivered, Int64s
 
-# Names the home that a storage is of.
-_MARK = "home"
-_ROW_GROUP = 131_072  # rows; what is read side by side
-_ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
-# Chosen by measuring decode time and size (docs/decisions.md §28).
-_LAYOUTS: dict[str, dict[str, Any]] = {
-    "register": {
-        "compression": "lz4",
-        "use_dictionary": [
-            name for name in tables.REGISTER.names if name not in ("accounting_point", *_ANNUAL)
-        ],
-        "column_encoding": {
-            "accounting_point": "DELTA_BINARY_PACKED",
-            **dict.fromkeys(_ANNUAL, "BYTE_STREAM_SPLIT"),
-        },
-    }
-}
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 
@@ -115,47 +97,8 @@ class Home:
             self.root.mkdir(parents=True, exist_ok=True)
         if not self.root.is_dir():
             raise HomeError(f"no home at {self.root}; 'kwartier register FILE' makes one")
-        self._own = Folder(self.root)
-        self.storage = self._own if storage is None else self._settled(storage)
-        if storage is None and self._said().exists():
-            self.storage = storage_of(read_json(self._said())["storage"])
-
-    def _said(self) -> Path:
-        return self.root / "storage.json"
-
-    def _settled(self, uri: str) -> Storage:
-        """Settle where the tables of a home are."""
-        storage = storage_of(uri)
-        with self.settling():
-            if self._said().exists():
-                settled = read_json(self._said())["storage"]
-                if storage_of(settled) != storage:
-                    raise HomeError(f"the tables of {self.root} are at {settled}, and stay there")
-                return storage
-            if self.deliveries():
-                raise HomeError(f"the tables of {self.root} are in it, and stay there")
-            if storage.content(_MARK) is not None:
-                raise HomeError(f"{uri} is the storage of another home; name an empty place")
-            # What names a home: the folder that was made for it, on this machine.
-            made = self.root.stat()
-            name = f"{socket.gethostname()} {self.root.resolve()} {made.st_ino} {made.st_ctime_ns}"
-            name = hashlib.sha256(name.encode()).hexdigest()[:32]
-            write_json(self._said(), {"storage": uri, "home": name})
-        return storage
-
-    def _be_its_own(self) -> None:
-        """Mark the storage as that of this home; what is swept there may be of no other."""
-        if self.storage is self._own:
-            return
-        name = str(read_json(self._said())["home"]).encode()
-        found = self.storage.content(_MARK)
-        if found is None:
-            with self.storage.writing(_MARK) as file:
-                file.write(name)
-        elif found != name:
-            raise HomeError(
-                f"{self.storage.name(_MARK)} is of another home; nothing was written there"
-            )
+        begun = storage is not None and bool(self.deliveries())
+        self.storage = storage_for(self.root, storage, begun=begun)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -167,7 +110,7 @@ class Home:
                 raise HomeError(
                     f"another kwartier is writing in {self.root}; wait for it"
                 ) from None
-            self._be_its_own()
+            mark(self.root, self.storage)
             self._sweep()
             try:
                 yield
@@ -176,7 +119,7 @@ class Home:
 
     def _sweep(self) -> None:
         named = {f["path"] for d in self.deliveries() for f in d["files"]}
-        for storage in {self._own, self.storage}:
+        for storage in {Folder(self.root), self.storage}:
             for part in _PARTS:
                 for place in storage.places(part):
                     if place not in named:
@@ -215,10 +158,10 @@ class Home:
 
     def add(self, table: pa.Table, place: str) -> dict[str, Any]:
         """Write a table to a place of the storage; it exists once a manifest names it."""
-        layout = _LAYOUTS.get(place.partition("/")[0], {})
+        layout = LAYOUTS.get(place.partition("/")[0], {})
         with Writer(self.storage, place, table.schema, **layout) as writer:
-            for first in range(0, max(len(table), 1), _ROW_GROUP):
-                writer.write(table.slice(first, _ROW_GROUP))
+            for first in range(0, max(len(table), 1), ROW_GROUP):
+                writer.write(table.slice(first, ROW_GROUP))
         return writer.entry()
 
     def add_text(self, text: str, path: Path) -> dict[str, Any]:
@@ -422,55 +365,13 @@ class Home:
 
     # -- who works here
 
-    @contextmanager
-    def settling(self) -> Iterator[None]:
-        """Be the only one who settles where the ledger of the home is; others wait."""
-        handle = os.open(self.root, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
-
-    def ledger_name(self, new: str, *, elsewhere: bool) -> tuple[str, bool]:
-        """Give the name by which a home and its ledger know each other, while settling.
-
-        Parameters
-        ----------
-        new : the name of a home that has none yet.
-        elsewhere : whether its ledger is to be kept outside of it.
-
-        Returns
-        -------
-        name, elsewhere : as they were first given.
-        """
-        path = self.root / "ledger.json"
-        if not path.exists():
-            write_json(path, {"name": new, "elsewhere": elsewhere})
-        content = read_json(path)
-        return str(content["name"]), bool(content["elsewhere"])
-
-    @contextmanager
-    def present(self, worker: str) -> Iterator[None]:
+    def present(self, worker: str) -> AbstractContextManager[None]:
         """Show to others that a worker lives, until it ends, however it ends."""
-        path = self.root / "workers" / worker
-        path.parent.mkdir(exist_ok=True)
-        for other in sorted(path.parent.iterdir()):
-            _gone(other, take_away=True)
-        while True:
-            with path.open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                if not path.exists():  # swept away before it was locked
-                    continue
-                try:
-                    yield
-                finally:
-                    path.unlink(missing_ok=True)
-                return
+        return workers.present(self.root / "workers", worker)
 
     def gone(self, worker: str) -> bool:
         """Tell whether a worker is gone: nobody holds its lock."""
-        return _gone(self.root / "workers" / worker, take_away=False)
+        return workers.gone(self.root / "workers", worker)
 
     def days_with_volumes(self) -> list[date]:
         """List the market days of which quarter volumes were taken in."""
@@ -488,21 +389,6 @@ class Home:
                     day, area = (part.split("=")[1] for part in parts[1:3])
                     found.setdefault(day, set()).add(area)
         return {day: sorted(found[day]) for day in sorted(found)}
-
-
-def _gone(path: Path, *, take_away: bool) -> bool:
-    """Tell whether nobody holds the lock of a worker; then its file can be taken away."""
-    try:
-        with path.open("r") as file:
-            # Shared, so that two who ask do not take each other for the worker.
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if take_away:
-                path.unlink(missing_ok=True)
-    except FileNotFoundError:
-        return True
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _between(numbers: Int64s, first: int, last: int) -> Int64s:

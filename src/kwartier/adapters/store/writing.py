@@ -14,7 +14,24 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kwartier import tables
 from kwartier.adapters.store.storage import UNFINISHED, Storage, reading, sync
+
+ROW_GROUP = 131_072  # rows; what is read side by side
+_ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
+# Of the files of a part. Chosen by measuring decode time and size (docs/decisions.md §28).
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "register": {
+        "compression": "lz4",
+        "use_dictionary": [
+            name for name in tables.REGISTER.names if name not in ("accounting_point", *_ANNUAL)
+        ],
+        "column_encoding": {
+            "accounting_point": "DELTA_BINARY_PACKED",
+            **dict.fromkeys(_ANNUAL, "BYTE_STREAM_SPLIT"),
+        },
+    }
+}
 
 
 class Writer:
