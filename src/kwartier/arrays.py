@@ -27,6 +27,14 @@ FRACTION_SCALE = 10**8  # a profile fraction has exactly 8 decimals, so it is a 
 OF_TOTAL, OF_NORMAL, OF_LOW = range(3)
 
 
+def place_in(held: Int64s, number: Int64s) -> Int64s:
+    """Give where each number stands among some that are sorted; -1 where it does not."""
+    if not len(held):
+        return np.full(len(number), -1, np.int64)
+    at = np.minimum(np.searchsorted(held, number), len(held) - 1)
+    return np.where(held[at] == number, at, -1)
+
+
 class Rows(NamedTuple):
     """A batch of day rows, sorted by point, meter and register.
 
@@ -153,13 +161,6 @@ class Points(NamedTuple):
     annual_low: Int64s
     annual_known: Bools
     cells: tuple[Cell, ...]
-
-    def place(self, number: Int64s) -> Int64s:
-        """Give the index of each number; -1 where there is no such point."""
-        if not len(self.number):
-            return np.full(len(number), -1, np.int64)
-        at = np.minimum(np.searchsorted(self.number, number), len(self.number) - 1)
-        return np.where(self.number[at] == number, at, -1)
 
     def between(self, first: int, last: int) -> tuple[Points, int]:
         """Give the points from one number to another without a copy, and where they begin."""

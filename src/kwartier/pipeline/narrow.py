@@ -31,6 +31,7 @@ from kwartier.arrays import (
     Line,
     Points,
     Volumes,
+    place_in,
 )
 from kwartier.findings import Records
 from kwartier.pipeline.wide import Day, Partial
@@ -369,7 +370,7 @@ def _across(
         on, opening = periods.number(other), periods.day_start(other) // periods.SECONDS
         over = np.nonzero((first_day <= on) & (on <= last_day))[0]
         points = points_on(other, np.unique(number[over]))
-        at = points.place(number[over])
+        at = place_in(points.number, number[over])
         there = at >= 0
         cells = [*day.points.cells, *points.cells]
         cell = own[over].copy()

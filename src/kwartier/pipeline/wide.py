@@ -24,6 +24,7 @@ from kwartier.arrays import (
     Rows,
     Series,
     lanes_of,
+    place_in,
 )
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
@@ -162,10 +163,8 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
 def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
     """Validate the readings of a batch and sum them per meter and direction."""
     points = day.points
-    point = np.searchsorted(points.number, rows.number)
-    usable = np.zeros(len(point), bool)
-    inside = point < len(points.number)
-    usable[inside] = points.number[point[inside]] == rows.number[inside]
+    point = place_in(points.number, rows.number)
+    usable = point >= 0
     usable[usable] = points.state[point[usable]] == MEASURABLE
     rows, point = rows.take(usable), point[usable]
     lanes = lanes_of(point, rows.meter, rows.register)

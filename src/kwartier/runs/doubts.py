@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from kwartier import findings, periods, tables
 from kwartier.adapters import files
-from kwartier.arrays import Int64s
+from kwartier.arrays import Int64s, place_in
 from kwartier.steps import delivery
 
 # The rule in findings.RULE_NAMES of each of files.DOOR_RULES; -1: nothing is doubtful.
@@ -54,11 +54,8 @@ class Doubted:
             held["observed"] = np.where(measured, part["observed"].to_numpy(), rows)
             held["limit"] = np.where(measured, part["limit"].to_numpy(), 0)
             points, area = area_on(periods.day_of_number(day))
-            at = np.searchsorted(points, number)
-            inside = at < len(points)
-            inside[inside] = points[at[inside]] == number[inside]
-            of_area = np.full(len(number), -1, np.int64)
-            of_area[inside] = area[at[inside]]
+            at = place_in(points, number)
+            of_area = np.where(at >= 0, np.append(area, -1)[at], -1)
             for index in np.unique(of_area).tolist():
                 name = areas[index] if index >= 0 else None
                 made.append(findings.table(held[of_area == index], day, name))

@@ -16,12 +16,12 @@ from kwartier import codes, findings
 from kwartier.arrays import (
     NOT_READ,
     AreaPoints,
-    Bools,
     Couplings,
     Covered,
     Delivered,
     Int64s,
     Line,
+    place_in,
     runs_of,
 )
 from kwartier.findings import Records
@@ -49,23 +49,14 @@ class Exchange(NamedTuple):
     missing: Records
 
 
-def _find(delivered: Delivered, number: Int64s, direction: int) -> tuple[Int64s, Bools]:
-    """Find the rows of points in one direction, and which points have one."""
-    key = delivered.number * 2 + delivered.direction
-    wanted = number * 2 + direction
-    row = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
-    there = key[row] == wanted if len(key) else np.zeros(len(wanted), bool)
-    return row, np.asarray(there, bool)
-
-
 def _volumes(
     delivered: Delivered, number: Int64s, direction: int, periods: int
-) -> tuple[Int64s, Int64s, Bools]:
-    """Give the volumes (points, periods) [Wh] of points, the row of each, and which have a row."""
-    row, there = _find(delivered, number, direction)
+) -> tuple[Int64s, Int64s]:
+    """Give the volumes (points, periods) [Wh] of points, and the row of each, -1 for none."""
+    row = place_in(delivered.number * 2 + delivered.direction, number * 2 + direction)
     volume = np.full((len(number), periods), NOT_READ)
-    volume[there] = delivered.volume[row[there]]
-    return volume, row, there
+    volume[row >= 0] = delivered.volume[row[row >= 0]]
+    return volume, row
 
 
 def _missing(number: Int64s, direction: int, volume: Int64s) -> Records:
@@ -102,10 +93,10 @@ def give(points: AreaPoints, delivered: Delivered, periods: int) -> Given:
         parties = sorted(set(pairs))
         party = np.array([parties.index(pair) for pair in pairs], np.int64)
         for direction in range(2 if of == codes.TELEMETRY else 1):
-            volume, row, there = _volumes(delivered, points.number[mine], direction, periods)
+            volume, row = _volumes(delivered, points.number[mine], direction, periods)
             due = np.ones(len(mine), bool) if direction == 0 else with_infeed[mine]
             missing.append(_missing(points.number[mine[due]], direction, volume[due]))
-            used = there & ((volume != NOT_READ).any(axis=1))
+            used = (volume != NOT_READ).any(axis=1)
             known = np.where(volume == NOT_READ, 0, volume)
             if of == codes.GRID_LOSS:
                 for i, index in enumerate(mine.tolist()):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,7 +24,6 @@ Judged = tuple[pa.Array, Faults]
 
 # No register counts further (10 TWh), and times any multiplier it still fits in 64 bits.
 MOST_WH = 10**13
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 
 
 class Kind(Protocol):
@@ -85,8 +83,8 @@ def _dictionary_cells(kind: Kind, array: pa.DictionaryArray) -> Judged | None:
     if judged is None:
         return None
     values, faults = judged
-    places, null = _numbers(array.indices)
-    return values.take(array.indices), _kept(
+    places, null = numbers_of(array.indices)
+    return values.take(array.indices), marked(
         [(mask[places] & ~null, found) for mask, found in faults]
     )
 
@@ -114,7 +112,7 @@ def _cast_each(array: pa.Array, to: pa.DataType) -> pa.Array:
         return pa.concat_arrays([_cast_each(array[:half], to), _cast_each(array[half:], to)])
 
 
-def _numbers(array: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:
+def numbers_of(array: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:
     """Give an array of whole numbers with 0 for null, and where it is null."""
     if array.null_count:
         null = array.is_null().to_numpy(zero_copy_only=False)
@@ -122,15 +120,18 @@ def _numbers(array: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:
     return array.to_numpy(zero_copy_only=False), np.zeros(len(array), bool)
 
 
-def _array(numbers: npt.NDArray[Any], null: Mask, type_: pa.DataType) -> pa.Array:
+def array_of(numbers: npt.NDArray[Any], null: Mask, type_: pa.DataType) -> pa.Array:
+    """Give numbers as an array, null where that is said."""
     return pa.array(numbers, type_, mask=null if null.any() else None, safe=False)
 
 
-def _within(numbers: npt.NDArray[np.int64], low: int, high: int) -> bool:
+def within(numbers: npt.NDArray[np.int64], low: int, high: int) -> bool:
+    """Tell whether all numbers lie between two, both included."""
     return not len(numbers) or (int(numbers.min()) >= low and int(numbers.max()) <= high)
 
 
-def _kept(faults: Faults) -> Faults:
+def marked(faults: Faults) -> Faults:
+    """Keep the faults that a cell has."""
     return [(mask, found) for mask, found in faults if mask.any()]
 
 
@@ -149,11 +150,11 @@ class Whole:
 
     def judge(self, array: pa.Array) -> Judged:
         """Judge whole numbers."""
-        numbers, null = _numbers(array)
+        numbers, null = numbers_of(array)
         if (
             array.type == self.type
             and not array.null_count
-            and _within(numbers, self.low, self.high)
+            and within(numbers, self.low, self.high)
             and (not self.digits or self._holds(numbers).all())
         ):
             return array, []
@@ -166,8 +167,8 @@ class Whole:
             faults.append((wrong, "check digit wrong"))
             bad |= wrong
         if array.type == self.type and not (low.any() or high.any()):
-            return array, _kept(faults)
-        return _array(np.where(bad, 0, numbers), bad, self.type), _kept(faults)
+            return array, marked(faults)
+        return array_of(np.where(bad, 0, numbers), bad, self.type), marked(faults)
 
     def _holds(self, numbers: npt.NDArray[np.int64]) -> Mask:
         """Tell which numbers have their check digit."""
@@ -186,8 +187,8 @@ class Whole:
             return self.judge(array.cast(pa.int64()))
         if pa.types.is_floating(array.type) and not self.digits:
             numbers, bad, null = _scaled(array, 1)
-            values, faults = self.judge(_array(numbers, null | bad, pa.int64()))
-            return values, [*_kept([(bad, "not a whole number")]), *faults]
+            values, faults = self.judge(array_of(numbers, null | bad, pa.int64()))
+            return values, [*marked([(bad, "not a whole number")]), *faults]
         return None
 
 
@@ -229,22 +230,22 @@ class KilowattHours:
 
     def _limits(self, wh: npt.NDArray[np.int64], null: Mask) -> Judged:
         low, high = (wh < 0) & ~null, (wh > MOST_WH) & ~null
-        values = _array(np.where(null, 0, wh), null, pa.int64())
-        return values, _kept([(low, "negative"), (high, "too large")])
+        values = array_of(np.where(null, 0, wh), null, pa.int64())
+        return values, marked([(low, "negative"), (high, "too large")])
 
     def native(self, array: pa.Array) -> Judged | None:
         """Judge decimals and whole numbers; floats that stand for at most 3 decimals."""
         if pa.types.is_floating(array.type):
             wh, bad, null = _scaled(array, 1000)
             values, faults = self._limits(wh, null | bad)
-            return values, [*_kept([(bad, "not a number of at most 3 decimals")]), *faults]
+            return values, [*marked([(bad, "not a number of at most 3 decimals")]), *faults]
         if pa.types.is_integer(array.type):
             array = array.cast(pa.int64()).cast(pa.decimal128(19, 0))
         if pa.types.is_decimal(array.type):
             typed = _cast_each(array, self.csv_type)
             bad = _mask(pc.and_(typed.is_null(), array.is_valid()))
             values, faults = self.judge(typed)
-            return values, [*_kept([(bad, "more than 3 decimals, or too large")]), *faults]
+            return values, [*marked([(bad, "more than 3 decimals, or too large")]), *faults]
         return None
 
 
@@ -270,13 +271,13 @@ class Word:
         words = array.dictionary.to_pylist()
         found = [None if word is None else self.fault(word) for word in words]
         faults: Faults = []
-        places, null = _numbers(array.indices)
+        places, null = numbers_of(array.indices)
         for what in dict.fromkeys(found):
             if what is not None:
                 wrong = np.array([other == what for other in found])
                 faults.append((wrong[places] & ~null, what))
         values = words if self.words is None else [self.words.get(word) for word in words]
-        return pc.take(pa.array(values, self.type), array.indices), _kept(faults)
+        return pc.take(pa.array(values, self.type), array.indices), marked(faults)
 
     def native(self, array: pa.Array) -> Judged | None:
         """Judge words that Parquet holds as another type: truth values, identifiers as numbers."""
@@ -320,110 +321,6 @@ def _name_fault(word: str) -> str | None:
 
 
 NAME = Word("a text of at most 100 printable characters", _name_fault)
-
-
-@dataclass(frozen=True)
-class Day:
-    """A calendar day."""
-
-    first: date = FIRST_DAY
-    last: date = LAST_DAY
-
-    csv_type = pa.date32()
-    patterns = ((r"^[ \t]*[0-9]{4}-[0-9]{2}-[0-9]{2}[ \t]*$", "not a day"),)
-
-    @property
-    def expected(self) -> str:
-        """Say what a cell should be."""
-        return f"a day YYYY-MM-DD from {self.first} to {self.last}"
-
-    def judge(self, array: pa.Array) -> Judged:
-        """Judge days."""
-        numbers, null = _numbers(array.cast(pa.int32()))
-        epoch = date(1970, 1, 1)
-        outside = (numbers < (self.first - epoch).days) | (numbers > (self.last - epoch).days)
-        outside &= ~null
-        values = _array(np.where(outside, 0, numbers), null | outside, pa.int32())
-        return values.cast(pa.date32()), _kept([(outside, "out of range")])
-
-    def native(self, array: pa.Array) -> Judged | None:
-        """Judge dates; also moments without a zone (as pandas makes them) that are midnights."""
-        if pa.types.is_date32(array.type):
-            return self.judge(array)
-        if pa.types.is_date64(array.type):
-            array = array.cast(pa.timestamp("ms"))
-        if pa.types.is_timestamp(array.type) and array.type.tz is None:
-            numbers, null = _numbers(array.cast(pa.int64()))
-            unit = _PER_SECOND[array.type.unit] * 86_400
-            bad = (numbers % unit != 0) & ~null
-            days = np.clip(numbers // unit, -(2**31), 2**31 - 1).astype(np.int32)
-            values, faults = self.judge(_array(days, null | bad, pa.int32()).cast(pa.date32()))
-            return values, [*_kept([(bad, "a time of day")]), *faults]
-        return None
-
-
-_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_CLOCK_TEXT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?)?"
-_OFFSET_TEXT = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A moment, in whole seconds since 1970; `local`: as a clock shows it, without offset.
-
-    `clock` tells that the door can be told what a clock without offset shows.
-    """
-
-    local: bool = False
-    clock: bool = False
-
-    @property
-    def expected(self) -> str:
-        """Say what a cell should be."""
-        if self.local:
-            return "a local time such as 2026-03-01T00:15:00, without UTC offset as the first row"
-        text = "a moment with UTC offset, such as 2026-03-01T00:15:00+01:00 or 2026-02-28T23:15Z"
-        hint = " (for local time without offset, give the clock: --clock Europe/Amsterdam)"
-        return text + hint if self.clock else text
-
-    @property
-    def csv_type(self) -> pa.DataType:
-        """Give the type of the fast pass."""
-        return pa.timestamp("us") if self.local else pa.timestamp("us", "UTC")
-
-    @property
-    def patterns(self) -> tuple[tuple[str, str], ...]:
-        """Give what the text looks like."""
-        shape = (_CLOCK_TEXT + _OFFSET_TEXT + "?$", "not a moment")
-        if self.local:
-            return (shape, (_CLOCK_TEXT + "$", "a UTC offset"))
-        return (shape, (_OFFSET_TEXT + "$", "no UTC offset"))
-
-    def judge(self, array: pa.Array) -> Judged:
-        """Judge moments."""
-        numbers, null = _numbers(array.cast(pa.int64()))
-        per_second = _PER_SECOND[array.type.unit]
-        seconds = numbers // per_second
-        parts = (seconds * per_second != numbers) & ~null
-        first = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC).timestamp()
-        last = datetime(LAST_DAY.year, 12, 31, tzinfo=UTC).timestamp()
-        if not array.null_count and _within(seconds, int(first), int(last) - 1):
-            return pa.array(seconds), _kept([(parts, "parts of a second")])
-        outside = ((seconds < first) | (seconds >= last)) & ~null
-        return (
-            _array(np.where(outside, 0, seconds), null, pa.int64()),
-            _kept([(parts, "parts of a second"), (outside, "out of range")]),
-        )
-
-    def native(self, array: pa.Array) -> Judged | None:
-        """Judge Parquet timestamps: with a zone, or without where they are local."""
-        if not pa.types.is_timestamp(array.type):
-            return None
-        if (array.type.tz is None) == self.local:
-            return self.judge(array)
-        wrong = array.is_valid().to_numpy(zero_copy_only=False)
-        found = "a UTC offset" if self.local else "no UTC offset"
-        return pa.nulls(len(array), pa.int64()), _kept([(wrong, found)])
 
 
 @dataclass(frozen=True)

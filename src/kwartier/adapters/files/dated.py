@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kwartier import tables
-from kwartier.adapters.files.cells import Day, Kind, Mask, Moment
+from kwartier.adapters.files.cells import Kind, Mask
 from kwartier.adapters.files.columns import Batch, Column, Troubles
+from kwartier.adapters.files.date_cells import Day, Moment
 from kwartier.adapters.files.sources import batches
 
 # Registers hold days long past, and 9999-12-31 where others leave the end empty.

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from kwartier import codes
-from kwartier.adapters.files.cells import FIRST_DAY, LAST_DAY, NAME, Faults, Judged, Word
+from kwartier.adapters.files.cells import NAME, Faults, Judged, Word
+from kwartier.adapters.files.date_cells import FIRST_DAY, LAST_DAY
 from kwartier.arrays import FRACTION_SCALE
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())

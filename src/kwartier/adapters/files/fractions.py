@@ -21,9 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kwartier import codes, periods, tables
-from kwartier.adapters.files.cells import NAME, Moment
+from kwartier.adapters.files.cells import NAME
 from kwartier.adapters.files.columns import Column, Troubles
 from kwartier.adapters.files.csv_form import delimiter_of, first_lines
+from kwartier.adapters.files.date_cells import Moment
 from kwartier.adapters.files.fraction_cells import PROFILE_NAME, Fraction, Stamp
 from kwartier.adapters.files.sources import PARQUET, batches, form_of
 from kwartier.arrays import FRACTION_SCALE

@@ -15,18 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kwartier import codes, periods
-from kwartier.adapters.files.cells import (
-    EAN,
-    NAME,
-    WH,
-    Day,
-    KilowattHours,
-    Lists,
-    Moment,
-    Whole,
-    token,
-)
+from kwartier.adapters.files.cells import EAN, NAME, WH, KilowattHours, Lists, Whole, token
 from kwartier.adapters.files.columns import Batch, Column, Troubles
+from kwartier.adapters.files.date_cells import Day, Moment
 from kwartier.adapters.files.sources import (
     PARQUET,
     UNPACKED_BYTES,

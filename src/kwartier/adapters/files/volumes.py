@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kwartier import codes, tables
-from kwartier.adapters.files.cells import EAN, WH, KilowattHours, Moment, Word, token
+from kwartier.adapters.files.cells import EAN, WH, KilowattHours, Word, token
 from kwartier.adapters.files.columns import Batch, Column, Troubles
+from kwartier.adapters.files.date_cells import Moment
 from kwartier.adapters.files.readings import DOOR_RULES, PLACE, place_of
 from kwartier.adapters.files.sources import UNPACKED_BYTES, batches
 
