@@ -37,6 +37,18 @@ def spread(total: int, weights: Sequence[int]) -> list[int]:
     return [sign * part for part in parts]
 
 
+def by_tariff(basis: Int64s, total: Int64s, low: Int64s) -> Int64s:
+    """Give the annual volume that each fraction is of: both tariffs', or the period's own [Wh].
+
+    Parameters
+    ----------
+    basis : OF_TOTAL, OF_NORMAL or OF_LOW. total, low : that can be laid beside it.
+    """
+    if not basis.any():  # all of the total, as most are
+        return np.broadcast_to(total, basis.shape)
+    return np.choose(basis, [total, total - low, low])
+
+
 def of_annual(annual: Int64s, fraction: Int64s) -> list[int]:
     """Spread a cell's annual volume over a day: annual × fraction, exact to the Wh.
 

@@ -339,13 +339,17 @@ class _OfCells:
 
 def _of_cells(day: Day, shapes: profiles.Shapes) -> _OfCells:
     area = day.points.grid_area
-    of = [[shapes.of(area, _kind(cell), d) for d in range(2)] for cell in day.points.cells]
+    # Cells are many and kinds few.
+    place: dict[profiles.OfKind, int] = {}
+    at = np.array([place.setdefault(_kind(c), len(place)) for c in day.points.cells], np.int64)
+    of = [[shapes.of(area, kind, d) for d in range(2)] for kind in place]
     size = (len(of), 2, day.periods)
     shape, fraction, basis = (
-        np.array([[getattr(s, name) for s in pair] for pair in of], np.int64).reshape(size)
+        np.array([[getattr(s, name) for s in pair] for pair in of], np.int64).reshape(size)[at]
         for name in ("shape", "fraction", "basis")
     )
-    return _OfCells(shape, fraction, basis, [[s.status for s in pair] for pair in of])
+    status = [[s.status for s in pair] for pair in of]
+    return _OfCells(shape, fraction, basis, [status[i] for i in at.tolist()])
 
 
 def _kind(cell: Cell) -> profiles.OfKind:

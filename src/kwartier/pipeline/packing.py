@@ -8,6 +8,7 @@ points of that range and the parameters are the same. Source: decisions §25.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -155,6 +156,7 @@ def digest_of(day: Day) -> bytes:
     return digest.digest()
 
 
+@lru_cache(maxsize=1 << 16)
 def _code(cell: Cell) -> int:
     return int.from_bytes(sha256(repr(cell).encode()).digest()[:8], signed=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
@@ -19,6 +19,7 @@ from kwartier.adapters.store import Home, HomeError
 from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points, Rows
 from kwartier.engines import embedded
 from kwartier.engines.spark import Cluster
+from kwartier.parameters import Parameters
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
@@ -126,6 +127,7 @@ class Way:
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
         fractions = home.table_of("fractions", known_at)
         self._fractions = pa.concat_tables([_KEPT_FRACTIONS.empty_table(), *fractions])
+        self._parameters = lru_cache(maxsize=None)(self._parameters_of)
         self._days: dict[date, dict[str, OnDay]] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
         self._partials: dict[tuple[date, str], pipeline.Partial] = {}
@@ -133,6 +135,9 @@ class Way:
         self._read: set[store.Layer] = set()
         self._reaches_back: bool | None = None
         self._counts: dict[tuple[date, str], tuple[int, int]] = {}
+
+    def _parameters_of(self, day: date) -> Parameters:
+        return parameters_of(self._home, day, self._known_at)
 
     def until(self) -> list[int]:
         """Give the moments at which the last of the rows with two time axes became known."""
@@ -166,7 +171,7 @@ class Way:
 
     def _day(self, day: date, grid_area: str, among: Int64s | None = None) -> pipeline.Day:
         """Give a day with all points of an area, or only those of some numbers."""
-        held = parameters_of(self._home, day, self._known_at)
+        held = self._parameters(day)
         if among is None:
             return pipeline.Day(day, self._on(day)[grid_area].points, held)
         return pipeline.Day(day, self.register.some(day, grid_area, among, held), held)
@@ -176,7 +181,7 @@ class Way:
             # All points of a country's day are much to hold; of the days around it few are asked.
             while len(self._days) > 1:
                 del self._days[min(self._days)]
-            held = parameters_of(self._home, day, self._known_at)
+            held = self._parameters(day)
             self._days[day] = self.register.on(day, held)
         return self._days[day]
 
@@ -242,7 +247,7 @@ class Way:
         return self._measured[key]
 
     def _standards(self, day: date) -> profiles.Standards:
-        held = parameters_of(self._home, day, self._known_at)
+        held = self._parameters(day)
         return profiles.Standards(self._fractions, day, held)
 
     def _shapes(self, day: date) -> profiles.Shapes:
@@ -251,7 +256,7 @@ class Way:
             self.register.areas(),
             lambda area: self._measured_in(day, area),
             self._standards(day),
-            parameters_of(self._home, day, self._known_at),
+            self._parameters(day),
         )
 
     def _volumes(self, day: date) -> tuple[Delivered, list[tuple[str, str]]]:

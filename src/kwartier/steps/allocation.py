@@ -33,6 +33,7 @@ def metered(
     pairs = sorted({(c.brp, c.supplier) for c, n in zip(cells, counted, strict=True) if n})
     place = {pair: i for i, pair in enumerate(pairs)}
     pair = np.array([place.get((c.brp, c.supplier), -1) for c in cells], np.int64)
+    first = np.searchsorted(pair[pair >= 0], np.arange(len(pairs)))
     none = np.zeros(measured.volume.shape, np.int64)
     by_origin = (
         (codes.MEASURED, measured.volume, measured.points),
@@ -44,9 +45,11 @@ def metered(
     )
     lines = []
     for origin, *of_cells in by_origin:
-        volume, points = (np.zeros((len(pairs), *none.shape[1:]), np.int64) for _ in range(2))
-        for total, cell_values in zip((volume, points), of_cells, strict=True):
-            np.add.at(total, pair[pair >= 0], cell_values[pair >= 0])
+        # Cells are in the order of their pairs.
+        volume, points = (
+            np.add.reduceat(values[pair >= 0], first) if pairs else values[:0]
+            for values in of_cells
+        )
         lines += [
             Line(*key, codes.SMART_METER, "", "", d, origin, volume[p, d], points[p, d])
             for p, key in enumerate(pairs)
@@ -127,23 +130,22 @@ def cover_metered(
     calculated: Mapping[str, Volumes],
 ) -> list[Covered]:
     """Say how much of the smart meters' series was measured and how the rest was made."""
+    ways = [(codes.MEASURED, "", measured)]
+    ways += [(codes.CALCULATED, method, way) for method, way in calculated.items()]
     made: list[Covered] = []
-    for c, cell in enumerate(cells):
-        if not counted[c]:
-            continue
-        for d in range(2):
-            ways = [(codes.MEASURED, "", measured)]
-            ways += [(codes.CALCULATED, m, v) for m, v in calculated.items() if v.any[c, d]]
-            made += [
+    for origin, method, way in ways:
+        periods, volume = way.points.sum(axis=2), way.volume.sum(axis=2)
+        given = (way.any > 0) | (origin == codes.MEASURED)
+        for c, d in np.argwhere(given & (counted > 0)[:, None]).tolist():
+            made.append(
                 Covered(
-                    *(cell.brp, cell.supplier, codes.SMART_METER, d, origin, method),
+                    *(cells[c].brp, cells[c].supplier, codes.SMART_METER, d, origin, method),
                     way.status[c][d] if way.status else "",
                     int(way.any[c, d]),
-                    int(way.points[c, d].sum()),
-                    int(way.volume[c, d].sum()),
+                    int(periods[c, d]),
+                    int(volume[c, d]),
                 )
-                for origin, method, way in ways
-            ]
+            )
     return made
 
 

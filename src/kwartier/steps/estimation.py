@@ -204,19 +204,20 @@ def from_annual(
     """
     result = empty(points, periods_of_day, status)
     # What starts at one period and ends at another is summed as a step up and a step down.
-    shape = (len(points.cells), 2, periods_of_day + 1)
+    used, cell = np.unique(points.cell[gaps["point"]], return_inverse=True)
+    shape = (len(used), 2, periods_of_day + 1)
     total, low, count = (np.zeros(shape, np.int64) for _ in range(3))
-    cell, direction = points.cell[gaps["point"]], gaps["direction"]
+    direction = gaps["direction"]
     for at, sign in ((gaps["first"], 1), (gaps["last"], -1)):
         where = (cell, direction, at)
         np.add.at(total, where, sign * points.annual[gaps["point"], direction])
         np.add.at(low, where, sign * points.annual_low[gaps["point"], direction])
         np.add.at(count, where, sign)
-    result.points[:] = np.cumsum(count, axis=2)[:, :, :-1]
+    result.points[used] = np.cumsum(count, axis=2)[:, :, :-1]
     total, low = (np.cumsum(steps, axis=2)[:, :, :-1] for steps in (total, low))
-    annual = np.choose(basis, [total, total - low, low])
+    annual = shares.by_tariff(basis[used], total, low)
     for c, d in zip(*np.nonzero(annual.any(axis=2)), strict=True):
-        result.volume[c, d] = shares.of_annual(annual[c, d], fraction[c, d])
+        result.volume[used[c], d] = shares.of_annual(annual[c, d], fraction[used[c], d])
     _count_distinct(points, gaps, result.any)
     return result
 

@@ -259,8 +259,7 @@ def profile(points: Points, fraction: Int64s, basis: Int64s) -> Profiled:
         np.add.at(total[:, direction], cell, points.annual[mine, direction])
         np.add.at(low[:, direction], cell, points.annual_low[mine, direction])
         np.add.at(count[:, direction], cell, 1)
-    total, low = total[:, :, None], low[:, :, None]
-    annual = np.choose(basis, [total, total - low, low])
+    annual = shares.by_tariff(basis, total[:, :, None], low[:, :, None])
     infeed = np.zeros((cells, fraction.shape[2]), np.int64)
     for cell in np.nonzero(annual[:, 1].any(axis=1))[0].tolist():
         infeed[cell] = shares.of_annual(annual[cell, 1], fraction[cell, 1])
