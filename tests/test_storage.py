@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyarrow import fs
+from pyarrow import csv, fs
 
-from kwartier import Home, HomeError, allocate, result, tables
+from kwartier import FileRefused, Home, HomeError, allocate, result, tables, take_register
 from kwartier.adapters.store.storage import Objects
 from kwartier.engines.spark import connected
 from kwartier.runs import ledger_of
@@ -100,7 +101,7 @@ def test_the_command_makes_a_home_on_a_store(tmp_path: Path, server: str) -> Non
         "accounting_point,grid_area,brp,supplier,valid_from\n"
         f"{ean(1)},{AREA},{BRP},{SUPPLIER},2026-01-01\n"
     )
-    command = [kwartier, "register", points, "--home", tmp_path / "home"]
+    command: list[object] = [kwartier, "register", points, "--home", tmp_path / "home"]
 
     def said(*more: str) -> tuple[int, str]:
         done = subprocess.run([*command, *more], capture_output=True, text=True, check=False)
@@ -110,9 +111,39 @@ def test_the_command_makes_a_home_on_a_store(tmp_path: Path, server: str) -> Non
     assert code == 0, text
     store, key = fs.FileSystem.from_uri(f"s3://{BUCKET}/command/register")
     assert store.get_file_info(key).type is fs.FileType.Directory
+    command[2] = f"s3://{BUCKET}/points/none.csv"
+    code, text = said()
+    assert (code, "none.csv: expected a file, found nothing" in text) == (3, True)
+    command[2] = points
     code, text = said("--storage", f"s3://{BUCKET}/elsewhere")
     assert (code, "and stay there" in text) == (1, True)
     assert SECRET not in text
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_files_are_taken_in_from_a_store(tmp_path: Path, server: str, form: str) -> None:
+    points = pa.table(
+        {
+            "accounting_point": [ean(1)],
+            "grid_area": [AREA],
+            "brp": [BRP],
+            "supplier": [SUPPLIER],
+            "valid_from": ["2026-01-01"],
+        }
+    )
+    place = Objects(f"s3://{BUCKET}/delivered")
+    with place.writing(f"points.{form}") as file:
+        (csv.write_csv if form == "csv" else pq.write_table)(points, file)
+    uri = place.name(f"points.{form}")
+    home = Home(tmp_path / "home", create=True)
+    assert take_register(home, [uri]).rows_kept == 1
+    assert take_register(home, [uri]).skipped == (f"points.{form}",)
+    assert not (home.root / "tmp").exists()
+    with pytest.raises(FileRefused, match=r"points-too\.csv: expected a file, found nothing"):
+        take_register(home, [place.name("points-too.csv")])
+    with pytest.raises(HomeError, match="without user, key or options") as told:
+        take_register(home, [f"s3://key:{SECRET}@bucket/points.csv"])
+    assert SECRET not in str(told.value)
 
 
 def test_what_no_manifest_names_is_swept(tmp_path: Path, server: str, world: areas.World) -> None:

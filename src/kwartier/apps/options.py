@@ -139,7 +139,10 @@ TableArgument = Annotated[
     Table,
     typer.Argument(metavar="TABLE", help="What to show."),
 ]
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="CSV or Parquet files.")]
+Files = Annotated[
+    list[str],
+    typer.Argument(metavar="FILE…", help="CSV or Parquet files; also as s3://bucket/path."),
+]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from kwartier.adapters import files, store
 from kwartier.adapters.store import Home, HomeError
 
-# A path, or an Arrow table (or what gives one out).
+# A path, the URI of a file on an object store, or an Arrow table (or what gives one out).
 Source = Any
 
 
@@ -96,8 +96,10 @@ def new_files(
 
 
 def path_of(home: Home, source: Source, number: int = 0) -> Path:
-    """Give the file of a source; a table is written to one."""
-    if isinstance(source, str | Path):
+    """Give the file of a source; a table is written to one, and one of a store is fetched."""
+    if isinstance(source, str) and "://" in source:
+        path = store.fetched(source, home.scratch() / f"file-{number}")
+    elif isinstance(source, str | Path):
         path = Path(source)
     elif not hasattr(source, "__arrow_c_stream__"):
         raise TypeError(

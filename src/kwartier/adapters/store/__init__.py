@@ -11,7 +11,7 @@ from kwartier.adapters.store.day_rows import (
 )
 from kwartier.adapters.store.home import Home
 from kwartier.adapters.store.settling import ledger_name, settle_ledger, settling
-from kwartier.adapters.store.storage import HomeError
+from kwartier.adapters.store.storage import HomeError, fetched
 from kwartier.adapters.store.writing import Piece, sha256
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "LayerWriter",
     "Piece",
     "Stretch",
+    "fetched",
     "kept",
     "ledger_name",
     "meter_codes",

@@ -25,6 +25,7 @@ from pyarrow import fs
 
 UNFINISHED = ".unfinished"
 _SCHEMES = ("s3", "gs", "abfs", "abfss")
+_COPIED = 8 << 20  # bytes at a time
 # What a store says went wrong; the rest of its text may hold more than may be shown.
 _CODE = re.compile(r"(?:AWS Error|google::cloud::Status|Azure Error)\W*(\w+)")
 
@@ -203,6 +204,14 @@ class Objects:
                 content: bytes = file.read()
                 return content
 
+    def fetch(self, place: str, to: Path) -> None:
+        """Copy an object to a file, where there is one."""
+        store, key = self._at(place)
+        with self._asking("read", place):
+            if store.get_file_info(key).type is fs.FileType.File:
+                with store.open_input_stream(key) as source, to.open("wb") as file:
+                    shutil.copyfileobj(source, file, _COPIED)
+
     def _listed(self, place: str, *, recursive: bool) -> list[fs.FileInfo]:
         store, key = self._at(place)
         with self._asking("listed", place):
@@ -261,6 +270,22 @@ def storage_of(uri: str) -> Storage:
             "abfss://container@account.dfs.core.windows.net/path or file:///path"
         )
     return Objects(uri.rstrip("/"))
+
+
+def fetched(uri: str, folder: Path) -> Path:
+    """Copy a file of an object store into a folder; where it is not there, nothing is.
+
+    Raises
+    ------
+    HomeError : not the URI of a file on a storage, or the store cannot be reached.
+    """
+    place, _, name = uri.rpartition("/")
+    storage = storage_of(place)
+    if isinstance(storage, Folder):
+        return storage.root / name
+    folder.mkdir(parents=True, exist_ok=True)
+    storage.fetch(name, folder / name)
+    return folder / name
 
 
 def sync(path: Path) -> None:
