@@ -129,7 +129,9 @@ def _arguments() -> argparse.Namespace:
         metavar="SHARE",
         help="shares of points with defects",
     )
-    parser.add_argument("--ingest-points", type=int, default=20_000, help="points of the taking in")
+    parser.add_argument(
+        "--ingest-points", type=int, default=100_000, help="points of the taking in"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="runs of each; medians are told")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument(

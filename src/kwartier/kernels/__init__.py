@@ -5,17 +5,16 @@ them side by side, and are compiled once per machine. All is integer arithmetic:
 on order or threads.
 """
 
-from kwartier.kernels.annual import annual_volumes
 from kwartier.kernels.chains import keep_longest_chains
 from kwartier.kernels.first_visit import first_visit
 from kwartier.kernels.oddities import both_above, far_from_median, still
 from kwartier.kernels.readings import any_read, hold_together, multiplied, not_read
+from kwartier.kernels.register import mark_cells, points_of
 from kwartier.kernels.spreading import spread, spread_across, spread_gaps
 from kwartier.kernels.volumes import add_volumes, around_gaps, counted, measured_volumes
 
 __all__ = [
     "add_volumes",
-    "annual_volumes",
     "any_read",
     "around_gaps",
     "both_above",
@@ -24,9 +23,11 @@ __all__ = [
     "first_visit",
     "hold_together",
     "keep_longest_chains",
+    "mark_cells",
     "measured_volumes",
     "multiplied",
     "not_read",
+    "points_of",
     "spread",
     "spread_across",
     "spread_gaps",

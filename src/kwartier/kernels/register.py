@@ -1,0 +1,75 @@
+"""What rows of the register say of the points of a day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from kwartier.kernels.compiled import compiled
+
+
+@compiled
+def mark_cells(rows: Any, party: Any, connection: Any, kind: Any, occurs: Any) -> None:
+    """Mark which parties have points of which kinds.
+
+    Parameters
+    ----------
+    rows : the row of each point.
+    party, connection : (all rows), indexes of both.
+    kind : (connections), the kind of each.
+    occurs : bool (parties, kinds), set where a row has both.
+    """
+    for i in range(rows.size):
+        row = rows[i]
+        occurs[party[row], kind[connection[row]]] = True
+
+
+@compiled
+def points_of(
+    rows: Any, party: Any, connection: Any, given: Any, terms: Any, cell_of: Any, into: Any
+) -> Any:
+    """Give points what their rows say, annual volumes among them; what is not given is assumed.
+
+    Parameters
+    ----------
+    rows : the row of each point.
+    party, connection : (all rows), indexes of both.
+    given : four arrays (all rows): annual offtake in the normal and the low tariff, infeed likewise
+        [Wh]; below 0 where not given. A volume given for one tariff only is 0 in the other.
+    terms : (connections) each: the kind; state; limit; multiplier; where registers roll over;
+        whether it must have infeed; (connections, 2, 2), what to assume of each direction, in all
+        and in the low tariff; the highest possible annual volume [Wh], 0: there is none.
+    cell_of : (parties, kinds), the cell of each.
+    into : (points) each, to be filled: state, cell, limit, multiplier, rolls_at, with_infeed;
+        (points, 2) each: annual volume, its low part, whether it is known.
+
+    Returns
+    -------
+    above : how many annual volumes are higher than possible.
+    """
+    kind, state, limit, multiplier, rolls_at, with_infeed, assumed, most = terms
+    states, cells, limits, multipliers, rolls, infeeds, total, low, known = into
+    above = 0
+    for i in range(rows.size):
+        row = rows[i]
+        c = connection[row]
+        cells[i] = cell_of[party[row], kind[c]]
+        states[i] = state[c]
+        limits[i] = limit[c]
+        multipliers[i] = multiplier[c]
+        rolls[i] = rolls_at[c]
+        infeeds[i] = with_infeed[c]
+        for d in range(2):
+            in_normal, in_low = given[2 * d][row], given[2 * d + 1][row]
+            if in_normal >= 0 or in_low >= 0:
+                low[i, d] = max(in_low, np.int64(0))
+                total[i, d] = max(in_normal, np.int64(0)) + low[i, d]
+                known[i, d] = True
+            else:
+                total[i, d] = assumed[c, d, 0]
+                low[i, d] = assumed[c, d, 1]
+                # Without infeed there is nothing to be known about it.
+                known[i, d] = d == 1 and not with_infeed[c]
+            above += most[c] > 0 and total[i, d] > most[c]
+    return above

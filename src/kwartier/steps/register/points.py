@@ -1,0 +1,294 @@
+"""The register as known at a moment → the points of a market day.
+
+Source: NBNL register model; domain §4; decisions §2, §3, §21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from kwartier import codes, findings, kernels, periods
+from kwartier.arrays import AreaPoints, Bools, Cell, Int32s, Int64s, Points
+from kwartier.findings import Records
+from kwartier.parameters import Parameters
+from kwartier.steps.register.rows import Connection, Part, Party
+from kwartier.validity import Axes, History
+
+_Words = TypeVar("_Words")
+
+
+class OnDay(NamedTuple):
+    """The points of a grid area on a market day, and what is doubtful in the register of them."""
+
+    points: Points
+    others: AreaPoints
+    found: Records
+
+
+class Register:
+    """The register as known at a moment, ready to be asked for any day.
+
+    Parameters
+    ----------
+    parts : all rows that were known by then, in any order.
+
+    Attributes
+    ----------
+    until : the moment at which the last of the rows became known [s UTC].
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        parties: dict[Party, int] = {}
+        connections: dict[Connection, int] = {}
+        axes = Axes(*map(np.concatenate, zip(*(part.axes for part in parts), strict=True)))
+        party, connection = (
+            np.concatenate(columns)
+            for columns in zip(
+                *(
+                    (
+                        _renumbered(part.party, part.parties, parties),
+                        _renumbered(part.connection, part.connections, connections),
+                    )
+                    for part in parts
+                ),
+                strict=True,
+            )
+        )
+        annual = [np.concatenate(of) for of in zip(*(part.annual for part in parts), strict=True)]
+        self._history = History(axes)
+        self.until = self._history.until
+        row = self._history.row
+        self._party, self._connection = party[row], connection[row]
+        self._annual = tuple(column[row] for column in annual)
+        self._parties, self._connections = list(parties), list(connections)
+        self._areas = sorted({party.grid_area for party in parties})
+        place = {area: i for i, area in enumerate(self._areas)}
+        self._area_of = np.array([place[party.grid_area] for party in parties], np.int16)
+        self._by_customer = np.array([one.by_customer for one in connections], bool)
+
+    def areas(self) -> list[str]:
+        """List the grid areas that the register names."""
+        return self._areas
+
+    def numbers(self) -> Int64s:
+        """List the points that the register knows on any day, sorted."""
+        return np.unique(self._history.subject)
+
+    def on(self, day: date, parameters: Parameters) -> dict[str, OnDay]:
+        """Give the points of each grid area on a market day, and what is doubtful of them.
+
+        Returns
+        -------
+        by grid area; register_gap, register_overlap, annual_volume_absurd and loss_point_twice
+        among the findings.
+        """
+        row, times, gone = self._history.on(periods.number(day))
+        terms = _terms(self._connections, day, parameters)
+        lot = self._lot_of(row)
+        order = np.argsort(lot, kind="stable")
+        ends = np.cumsum(np.bincount(lot, minlength=2 * len(self._areas)))
+        lots = np.split(order, ends[:-1])
+        area_of_gone = self._lot_of(np.searchsorted(self._history.subject, gone)) // 2
+        made = {}
+        for index, name in enumerate(self._areas):
+            of_customers, of_others = lots[2 * index : 2 * index + 2]
+            points, absurd = self._points(name, row[of_customers], terms)
+            others, odd = self._others(name, row[of_others], terms)
+            here = np.concatenate([of_customers, of_others])
+            doubled = here[times[here] > 1]
+            found = [
+                findings.records("register_gap", gone[area_of_gone == index], limit=1),
+                findings.records(
+                    "register_overlap",
+                    self._history.subject[row[doubled]],
+                    observed=times[doubled],
+                    limit=1,
+                ),
+                absurd,
+                odd,
+            ]
+            made[name] = OnDay(points, others, np.concatenate(found))
+        return made
+
+    def _lot_of(self, row: Int64s) -> npt.NDArray[np.int16]:
+        """Give twice the index of the area of each row, and one more where it is no customer's."""
+        lot = self._area_of[self._party[row]] * np.int16(2)
+        return np.asarray(lot + ~self._by_customer[self._connection[row]], np.int16)
+
+    def some(self, day: date, grid_area: str, among: Int64s, parameters: Parameters) -> Points:
+        """Give some points of a grid area on a market day: those of the numbers given, sorted."""
+        row = self._history.on(periods.number(day), among).row
+        here = self._lot_of(row) == 2 * self._areas.index(grid_area)
+        return self._points(grid_area, row[here], _terms(self._connections, day, parameters))[0]
+
+    def _points(self, area: str, rows: Int64s, terms: _Terms) -> tuple[Points, Records]:
+        # Parties and kinds are few, and of their combinations few occur.
+        occurs = np.zeros((len(self._parties), len(terms.kinds)), bool)
+        kernels.mark_cells(rows, self._party, self._connection, terms.kind, occurs)
+        cells = sorted(
+            (Cell(*self._parties[party][1:], *terms.kinds[kind]), party, kind)
+            for party, kind in np.argwhere(occurs).tolist()
+        )
+        cell_of = np.zeros(occurs.shape, np.int64)
+        for index, (_, party, kind) in enumerate(cells):
+            cell_of[party, kind] = index
+        most = np.where(terms.small, terms.most, 0)
+        return self._filled(area, rows, most, cell_of, [cell for cell, *_ in cells], terms)
+
+    def _others(self, area: str, rows: Int64s, terms: _Terms) -> tuple[AreaPoints, Records]:
+        of = [self._connections[i] for i in self._connection[rows].tolist()]
+        parties = [self._parties[i] for i in self._party[rows].tolist()]
+        reckoned = np.array([one.group == codes.UNMETERED for one in self._connections], bool)
+        most = np.where(reckoned & terms.small, terms.most, 0)
+        no_cell = np.zeros((len(self._parties), len(terms.kinds)), np.int64)
+        made, absurd = self._filled(area, rows, most, no_cell, (), terms)
+        others = AreaPoints(
+            number=made.number,
+            group=[one.group for one in of],
+            brp=[party.brp for party in parties],
+            supplier=[party.supplier for party in parties],
+            profile_category=[one.profile_category for one in of],
+            consumption_type=[one.consumption_type for one in of],
+            loss_type=[
+                (one.loss_type or codes.GRID_LOSS) if one.group == codes.GRID_LOSS else ""
+                for one in of
+            ],
+            profile=[one.dimensioned_profile or "" for one in of],
+            annual=made.annual,
+            annual_low=made.annual_low,
+            annual_known=made.annual_known,
+        )
+        kinds = np.array(others.loss_type, object)
+        twice = [np.empty(0, findings.RECORD)]
+        for kind in codes.LOSS_TYPES:
+            same = made.number[kinds == kind]
+            twice.append(
+                findings.records("loss_point_twice", same[1:], observed=len(same), limit=1)
+            )
+        return others, np.concatenate([absurd, *twice])
+
+    def _filled(
+        self,
+        area: str,
+        rows: Int64s,
+        most: Int64s,
+        cell_of: Int64s,
+        cells: Sequence[Cell],
+        terms: _Terms,
+    ) -> tuple[Points, Records]:
+        """Give points what their rows say: annual volumes assumed where unknown, capped if absurd.
+
+        Parameters
+        ----------
+        most : (connections), what each could carry in a year [Wh]; 0 where none is known.
+        cell_of : (parties, kinds), the cell of each.
+        """
+        n = len(rows)
+        points = Points(
+            grid_area=area,
+            number=self._history.subject[rows],
+            state=np.empty(n, np.int8),
+            cell=np.empty(n, np.int64),
+            limit=np.empty(n, np.int64),
+            multiplier=np.empty(n, np.int64),
+            rolls_at=np.empty(n, np.int64),
+            with_infeed=np.empty(n, bool),
+            annual=np.empty((n, 2), np.int64),
+            annual_low=np.empty((n, 2), np.int64),
+            annual_known=np.empty((n, 2), bool),
+            cells=tuple(cells),
+        )
+        above = kernels.points_of(
+            rows,
+            self._party,
+            self._connection,
+            self._annual,
+            (*terms[:7], most),
+            cell_of,
+            points[2:-1],
+        )
+        if not above:
+            return points, np.empty(0, findings.RECORD)
+        return points, _cap(points, most[self._connection[rows]])
+
+
+class _Terms(NamedTuple):
+    """What each connection means on a day, (connections): see Points.
+
+    `kind` is its index in `kinds`, profile category and consumption type; `annual` (connections, 2,
+    2) the annual offtake and infeed to assume and the low tariff's part of each, `most` what it
+    could carry in a year [Wh]; `small` whether it is of the small segment.
+    """
+
+    kind: Int64s
+    state: npt.NDArray[np.int8]
+    limit: Int64s
+    multiplier: Int64s
+    rolls_at: Int64s
+    with_infeed: Bools
+    annual: Int64s
+    most: Int64s
+    small: Bools
+    kinds: Sequence[tuple[str, str]]
+
+
+def _terms(connections: Sequence[Connection], day: date, parameters: Parameters) -> _Terms:
+    kinds = sorted({(one.profile_category, one.consumption_type) for one in connections})
+    limits = [parameters.limit_wh(one.capacity) for one in connections]
+    annual = [
+        (
+            parameters.default_annual(one.profile_category, 0),
+            parameters.default_annual(one.profile_category, 1) if one.with_infeed else (0, 0),
+        )
+        for one in connections
+    ]
+    kind = [kinds.index((one.profile_category, one.consumption_type)) for one in connections]
+    return _Terms(
+        np.array(kind, np.int64),
+        np.array([one.state(day, parameters) for one in connections], np.int8),
+        np.array(limits, np.int64),
+        np.array([one.multiplier for one in connections], np.int64),
+        np.array(
+            [one.rolls_at(limit) for one, limit in zip(connections, limits, strict=True)], np.int64
+        ),
+        np.array([one.with_infeed for one in connections], bool),
+        np.array(annual, np.int64).reshape(-1, 2, 2),
+        np.array(limits, np.int64) * parameters.annual_cap_periods,
+        np.array([one.market_segment == codes.SMALL for one in connections], bool),
+        kinds,
+    )
+
+
+def _cap(points: Points, cap: Int64s) -> Records:
+    """Cap, in place, the annual volumes that no connection could carry.
+
+    One of them would move every party of the area.
+
+    Parameters
+    ----------
+    cap : (points) [Wh]; 0 where none is known.
+    """
+    annual, low = points.annual, points.annual_low
+    point, direction = np.nonzero((annual > cap[:, None]) & (cap[:, None] > 0))
+    found = findings.records(
+        "annual_volume_absurd",
+        points.number[point],
+        register=np.array(findings.OF_DIRECTION)[direction],
+        observed=annual[point, direction],
+        limit=cap[point],
+    )
+    for p, d in zip(point.tolist(), direction.tolist(), strict=True):
+        low[p, d] = int(low[p, d]) * int(cap[p]) // int(annual[p, d])
+        annual[p, d] = cap[p]
+    return found
+
+
+def _renumbered(code: Int32s, words: Sequence[_Words], all_words: dict[_Words, int]) -> Int32s:
+    """Give the numbers that words have among the words of all parts."""
+    place = np.array([all_words.setdefault(word, len(all_words)) for word in words], np.int32)
+    return np.asarray(place[code], np.int32)
