@@ -1,0 +1,9 @@
+"""Bytes ↔ documents, a room for each format; no socket, no file, no clock.
+
+Every codec has `write(document) -> bytes` and `read(content) -> document`, and raises Unreadable
+when bytes are not what it reads. Nothing that was not disclosed comes here (pipeline/leaving.py).
+"""
+
+from kwartier.codecs.xml import Unreadable
+
+__all__ = ["Unreadable"]
