@@ -15,6 +15,7 @@ import pytest
 from kwartier import codes, documents, runs
 from kwartier.adapters.ledger import Run
 from kwartier.apps import screen
+from kwartier.codecs import dutch
 from kwartier.documents import Document
 from kwartier.steps import addressing
 from kwartier.steps.addressing import DUTCH, ENERGY_ACCOUNT, RSM014, Receiver, Released
@@ -258,3 +259,10 @@ def test_individual_points_are_exported_a_row_a_period(
     assert {(row["volume_wh"], row["origin"], row["method"]) for row in mine} == {
         ("777", "MSR", "")
     }
+
+
+def test_every_dutch_document_is_written_and_read_as_it_is(market: Market, clock: Clock) -> None:
+    (run,) = due(market, NOON)
+    written = [d for form, d in told(market, run) if form == DUTCH]
+    assert {d.process for d in written} == set(documents.PROCESSES)
+    assert [dutch.read(dutch.write(document)) for document in written] == written
