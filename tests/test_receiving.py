@@ -392,6 +392,16 @@ def test_what_kwartier_writes_is_accepted(process: str, to: dict[str, str]) -> N
     assert case(given, **knows, active=active).found == (Reason("000"),)
 
 
+def test_an_international_document_is_held_against_what_holds_everywhere() -> None:
+    bare = {"id": "", "run": "", "group": "", "origin": "", "supplier": ""}
+    some = [replace(one, **bare, grid_area=area) for one in THREE[:2] for area in (AREA, "NL")]
+    given = document("A11", *some, sender=TSO, sender_role="EZ")
+    assert check(given, Known(PARAMETERS), AT) == (Reason("000"),)
+    known = Known(PARAMETERS, messages={given.id}, parties={OTHER_BRP}, receiver=OTHER_BRP)
+    found = check(given, known, periods.day_start(DAY))
+    assert {reason.code for reason in found} == {"669", "745", "765", "772", "999"}
+
+
 def test_all_that_is_wrong_is_told_at_once_and_where() -> None:
     content = changed("PT15M", "PT1H").decode().replace("0.003<", "0.3<", 1)
     found = case(content.encode(), messages={document("N111").id}).found

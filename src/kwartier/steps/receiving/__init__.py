@@ -22,11 +22,15 @@ __all__ = ["RULES", "Known", "Rule", "Subject", "check", "subject", "unread"]
 
 @dataclass(frozen=True)
 class Rule:
-    """A check of the receiver; `meaning` says what is wrong when it fires."""
+    """A check of the receiver; `meaning` says what is wrong when it fires.
+
+    `everywhere` : it also holds for documents of other markets' processes.
+    """
 
     code: str
     meaning: str
     find: Callable[[Document, Known, int], Finds]
+    everywhere: bool = False
 
 
 # Of a code at most so many series are named; a document may have thousands.
@@ -40,8 +44,13 @@ def check(document: Document, known: Known, at: int) -> tuple[Reason, ...]:
     ----------
     at : the moment at which it came in [s UTC].
     """
+    # An international document has another name than any process of the Dutch market.
+    dutch = bool(document.written_as) or document.process in documents.PROCESSES
     reasons = [
-        reason for rule in RULES for reason in _reasons(rule, rule.find(document, known, at))
+        reason
+        for rule in RULES
+        if dutch or rule.everywhere
+        for reason in _reasons(rule, rule.find(document, known, at))
     ]
     return tuple(reasons) or (Reason(documents.ACCEPTED),)
 
@@ -60,22 +69,27 @@ def _reasons(rule: Rule, finds: Finds) -> Iterator[Reason]:
         yield Reason(rule.code, text, found.series.id if found.series else "")
 
 
+# Holds for documents of any process.
+EVERYWHERE = True
+
 RULES: tuple[Rule, ...] = (
     Rule("650", "the EAN-18 of a point is missing, or its check digit is wrong", identity.point),
     Rule("651", "the EAN-18 of a grid area is missing, or its check digit is wrong", identity.area),
-    Rule("663", "the interval is not the local calendar day of the document", content.day),
+    Rule(
+        "663", "the interval is not the local calendar day of the document", content.day, EVERYWHERE
+    ),
     Rule("667", "the product is not active energy", content.product),
     Rule("668", "the unit is another", content.unit),
-    Rule("669", "the id of the message was used before", identity.message_id),
-    Rule("670", "the id of a series was used before", identity.series_id),
-    Rule("671", "the day has another number of positions", content.number_of_positions),
-    Rule("676", "the first position is another", content.first_position),
+    Rule("669", "the id of the message was used before", identity.message_id, EVERYWHERE),
+    Rule("670", "the id of a series was used before", identity.series_id, EVERYWHERE),
+    Rule("671", "the day has another number of positions", content.number_of_positions, EVERYWHERE),
+    Rule("676", "the first position is another", content.first_position, EVERYWHERE),
     Rule("681", "there is no such process", identity.process),
     Rule("683", "origin, validation status and repair method do not go together", content.triple),
     Rule("686", "a volume is below zero in a group where none may be", content.negative),
     Rule("701", "the sender in the header is no grid operator", identity.sender),
-    Rule("704", "a later creation about the same was accepted already", content.newer),
-    Rule("745", "the receiver in the header is another", identity.receiver),
+    Rule("704", "a later creation about the same was accepted already", content.newer, EVERYWHERE),
+    Rule("745", "the receiver in the header is another", identity.receiver, EVERYWHERE),
     Rule("747", "the message is that of another process", identity.other_process),
     Rule("754", "the process is not for this receiver", identity.not_for_receiver),
     Rule("758", "the balance responsible party is missing", identity.brp_missing),
@@ -85,19 +99,23 @@ RULES: tuple[Rule, ...] = (
         identity.supplier_missing,
     ),
     Rule("761", "the party is not active for the group in the grid area", identity.not_active),
-    Rule("763", "the document comes too late", content.too_late),
+    Rule("763", "the document comes too late", content.too_late, EVERYWHERE),
     Rule("764", "the number of series is another", content.number_of_series),
-    Rule("765", "the balance responsible party is not recognised", identity.brp_unknown),
-    Rule("769", "the run id is that of another grid area or day", identity.run_id),
+    Rule(
+        "765", "the balance responsible party is not recognised", identity.brp_unknown, EVERYWHERE
+    ),
+    Rule("769", "the run id is that of another grid area or day", identity.run_id, EVERYWHERE),
     Rule("771", "the profile category is missing or unknown", content.category),
-    Rule("772", "the period is not in the past", content.not_past),
+    Rule("772", "the period is not in the past", content.not_past, EVERYWHERE),
     Rule("773", "the resolution is another", content.resolution),
     Rule("774", "a volume has another number of decimals", content.decimals_of_volume),
     Rule("776", "a factor or fraction has another number of decimals", content.decimals_of_factor),
-    Rule("777", "the grid area is unknown, or not of this sender", identity.area_unknown),
+    Rule(
+        "777", "the grid area is unknown, or not of this sender", identity.area_unknown, EVERYWHERE
+    ),
     Rule("779", "the consumption type is missing or unknown", content.consumption_type),
-    Rule("780", "the sender in the header is not the one who sends", identity.bearer),
+    Rule("780", "the sender in the header is not the one who sends", identity.bearer, EVERYWHERE),
     Rule("781", "category, type, direction or status where none belongs, or missing", content.kind),
-    Rule("782", "the positions do not follow each other", content.increment),
-    Rule(documents.OTHER, "the creation lies in the future", content.ahead),
+    Rule("782", "the positions do not follow each other", content.increment, EVERYWHERE),
+    Rule(documents.OTHER, "the creation lies in the future", content.ahead, EVERYWHERE),
 )

@@ -50,7 +50,7 @@ def message_id(document: Document, known: Known, at: int) -> Finds:
 def series_id(document: Document, known: Known, at: int) -> Finds:
     seen: set[str] = set()
     for series in document.series:
-        if series.id in seen or series.id in known.series:
+        if series.id and (series.id in seen or series.id in known.series):
             yield Found(series)
         seen.add(series.id)
 
@@ -59,6 +59,8 @@ def run_id(document: Document, known: Known, at: int) -> Finds:
     used: dict[str, tuple[str, date]] = {}
     for series in document.series:
         of = (series.grid_area, document.market_day)
+        if not series.run:
+            continue
         if used.setdefault(series.run, of) != of or known.runs.get(series.run, of) != of:
             yield Found(series, "one run id for one grid area and day")
 
