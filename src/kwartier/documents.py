@@ -25,6 +25,9 @@ FACTORS = "N151"
 INDIVIDUAL = (TELEMETRY_POINT, LOSS_POINT, UNMETERED_POINT)
 AGGREGATED = (TELEMETRY_SUM, SMART_METERS, PROFILED, LOSS_SUM, UNMETERED_SUM)
 PROCESSES = ("N101", "N102", "N111", "N121", "N131", "N132", "N141", "N142", "N151")
+# International documents, by their type: BRP × supplier × grid area; sums to the TSO and its
+# statement of imbalance, of which infeed is surplus and offtake is shortage.
+AGGREGATED_DATA, ENERGY_ACCOUNT, IMBALANCE = "E31", "A11", "A12"
 
 # Roles of market parties (SD030; ENTSO-E).
 OPERATOR, BALANCE_RESPONSIBLE, SUPPLIER, SYSTEM_OPERATOR = "DDM", "DDK", "DDQ", "EZ"
@@ -81,7 +84,7 @@ class Document:
     """A message of one process about one market day, from one party to another.
 
     `id` names the message and is never used for another; `created_at` [s UTC] orders messages about
-    the same: the latest creation counts.
+    the same: the latest creation counts. `final` : nothing of the calendar comes after it.
     """
 
     process: str
@@ -93,6 +96,7 @@ class Document:
     receiver_role: str
     market_day: date
     series: Sequence[Series]
+    final: bool = False
 
 
 @dataclass(frozen=True)
