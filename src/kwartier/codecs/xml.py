@@ -25,6 +25,8 @@ MOST_DEPTH = 256
 _HEAD = 1 << 14
 
 _BOM = b"\xef\xbb\xbf"
+# How UTF-16 and UTF-32 begin, with a mark and without.
+_OTHERS = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff", b"<\x00", b"\x00<", b"\x00\x00\x00<")
 _DECLARED = re.compile(rb"<\?xml\b[^>]*?\bencoding\s*=\s*[\"']([^\"'>]*)")
 _RESOURCES, _COMMENT = 114, 45  # XML_ERR_RESOURCE_LIMIT, XML_ERR_COMMENT_NOT_FINISHED
 
@@ -69,13 +71,17 @@ def root_of(content: bytes) -> str:
     if b"<!DOCTYPE" in head:
         raise Unreadable("the document has a document type; none is allowed")
     parser = etree.XMLPullParser(events=("start",), **_SAFE)
+    why = f"no element begins in the first {_HEAD:,} bytes"
     try:
         parser.feed(head)
+    except etree.XMLSyntaxError as error:  # maybe after the root, which is enough here
+        why = _why(error)
+    try:
         for _, element in parser.read_events():
             return str(element.tag)
-    except etree.XMLSyntaxError as error:
-        raise Unreadable(_why(error)) from None
-    raise Unreadable(f"no element begins in the first {_HEAD:,} bytes")
+    except etree.XMLSyntaxError:
+        pass
+    raise Unreadable(why)
 
 
 def check_size(content: bytes) -> None:
@@ -110,7 +116,7 @@ def _check_head(content: bytes) -> None:
     head = bytes(content[:256])
     # The parser reads as UTF-8 whatever a document declares; one that declares another encoding
     # would mean other characters than were read.
-    if b"\x00" in head[:4] or head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if head.startswith(_OTHERS):
         raise Unreadable("the document is in UTF-16 or UTF-32; expected UTF-8")
     declared = _DECLARED.match(head.removeprefix(_BOM))
     if declared is not None and declared[1].upper() != b"UTF-8":

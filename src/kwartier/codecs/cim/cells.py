@@ -22,9 +22,10 @@ RESOLUTION = "PT15M"
 ACTIVE_ENERGY = "8716867000030"
 KWH = "KWH"
 
-# As provided; calculated. What another calls estimated (A03) is calculated here.
+# As provided, calculated; estimated, and calculated on incomplete data.
 _QUALITIES = {codes.MEASURED: "A04", codes.CALCULATED: "A06"}
-_ORIGINS = {"": "", "A04": codes.MEASURED, "A06": codes.CALCULATED, "A03": codes.CALCULATED}
+_QUALITIES |= {codes.UNMEASURED: "A03", codes.NOT_METERED: "A05"}
+_ORIGINS = {"": "", **{quality: origin for origin, quality in _QUALITIES.items()}}
 
 INTERVAL = (Field("start"), Field("end"))
 
@@ -151,7 +152,7 @@ def qualities(series: Series, where: str) -> list[str]:
 
     Raises
     ------
-    Unwritable : it is neither measured nor calculated.
+    Unwritable : it is another than those of delivered volumes.
     """
     if series.origin not in _QUALITIES:
         raise Unwritable(f"{where}origin: expected one of {', '.join(_QUALITIES)}")
@@ -163,7 +164,7 @@ def origin(texts: list[str], where: str) -> str:
 
     Raises
     ------
-    Unreadable : they are not all measured, nor all calculated or estimated.
+    Unreadable : they have more than one, or one that says that there is no quantity.
     """
     origins = {_ORIGINS.get(text) for text in set(texts)}
     if len(origins) > 1 or None in origins:
