@@ -449,6 +449,9 @@ def test_a_second_validator_agrees_on_an_acknowledgement(shared) -> None:
          ["000", "A20"]),
         ("<code>A01</code>", "<code>A02</code>", ["A02"]),
         ("<code>A01</code>", "<code>A02</code><text>65</text>", ["A02"]),
+        ("<code>A01</code>", "<code>A02</code><text>000</text>", ["A02"]),
+        ("<code>A01</code>", "<code>A02</code><text>000 accepted</text>", ["A02"]),
+        ("<code>A01</code>", "<code>999</code>", ["999"]),
         ("<code>A01</code>", "<code>A02</code><text>\n 650   x\n</text>", ["650"]),
         ("</Reason>", "</Reason><InError_Period><timeInterval><start>2026-03-27T23:00Z</start>"
          "<end>2026-03-28T23:00Z</end></timeInterval><Reason><code>A42</code></Reason>"
@@ -462,6 +465,13 @@ def test_what_others_answer_is_read(before, after, codes_read, schemas) -> None:
     found = FORMATS["acknowledgement-8.1"].read(content)
     assert [reason.code for reason in found.reasons] == codes_read
     assert not found.accepted
+
+
+def test_a_code_of_no_list_is_refused() -> None:
+    content = FORMATS["acknowledgement-8.1"].write(acknowledgement())
+    for code in (b"000", b"650", b"accepted", b"A1"):
+        with pytest.raises(Unreadable, match="expected a code of ENTSO-E"):
+            FORMATS["acknowledgement-8.1"].read(content.replace(b">A01<", b">" + code + b"<"))
 
 
 def test_a_long_text_is_cut_and_a_role_may_be_left_out(schemas) -> None:

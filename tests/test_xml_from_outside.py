@@ -8,6 +8,8 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from kwartier import codecs
@@ -223,3 +225,34 @@ def test_the_root_is_found_without_reading_on() -> None:
     for content in (b"<!-- " + b"x" * 20_000 + b"--><a/>", b"<", b"", b"x"):
         with pytest.raises(Unreadable):
             xml.root_of(content)
+
+
+MADE = {name: document(process) for name, process in {
+    "rsm014-xml": "E31", "rsm014-json": "E31", "energy-account-4.0": "A12",
+    "energy-account-4.1": "A11",
+}.items()}  # fmt: skip
+WRITTEN = {name: FORMATS[name].write(made) for name, made in MADE.items()}
+WRITTEN["acknowledgement-8.1"] = FORMATS["acknowledgement-8.1"].write(acknowledgement())
+# The head and the first points say all that the other points do.
+PLACES = st.integers(0, 2_500)
+PIECES = st.one_of(
+    st.binary(max_size=3),
+    st.sampled_from([b"<", b">", b"</", b'"', b"{", b"}", b"]", b",", b"&", b"0", b"-", b"null"]),
+)
+
+
+@settings(max_examples=150, phases=[Phase.generate])
+@given(st.sampled_from(sorted(WRITTEN)), st.lists(st.tuples(PLACES, PLACES, PIECES), max_size=3))
+def test_whatever_is_changed_a_document_is_read_or_refused(name: str, changes: list) -> None:
+    content = WRITTEN[name]
+    for place, other, piece in changes:
+        end = place + other % 40
+        content = content[:place] + piece + content[end:]
+    try:
+        found = FORMATS[name].read(content)
+    except Unreadable as refusal:
+        said = str(refusal)
+    else:  # what was read can be told on
+        assert FORMATS[name].read(FORMATS[name].write(found)) == found
+        said = ""
+    assert SECRET not in said

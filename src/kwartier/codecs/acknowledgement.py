@@ -12,6 +12,7 @@ import re
 from kwartier.codecs import xml
 from kwartier.codecs.cim import cells, header, xml_form
 from kwartier.codecs.cim.layout import CODE, NOTE, PART, PARTS, Field, Unwritable, Values, optional
+from kwartier.codecs.xml import Unreadable
 from kwartier.documents import (
     ACCEPTED,
     Acknowledgement,
@@ -50,8 +51,9 @@ _DOCUMENT = (
 
 _ALL_ACCEPTED, _REFUSED, _SERIES_WRONG, _SERIES_REFUSED = "A01", "A02", "A03", "A20"
 _MARKET_CODE = re.compile(r"[0-9]{3}")
-_ENTSOE_CODE = re.compile(r"[A-Z][0-9]{2}")
-_WITH_MARKET_CODE = re.compile(r"([0-9]{3})(?: (.*))?")
+_ENTSOE_CODE = re.compile(r"[A-Z][0-9]{2}|999")
+# A refusal is none the less one where its text begins with 000.
+_WITH_MARKET_CODE = re.compile(r"((?!000)[0-9]{3})(?: (.*))?")
 
 
 def write(acknowledgement: Acknowledgement) -> bytes:
@@ -133,5 +135,7 @@ def _reasons(values: Values, series: str) -> list[Reason]:
             code = ACCEPTED
         elif code in (_REFUSED, _SERIES_REFUSED) and (market := _WITH_MARKET_CODE.fullmatch(text)):
             code, text = market[1], market[2] or ""
+        elif not _ENTSOE_CODE.fullmatch(code):
+            raise Unreadable("Reason, code: expected a code of ENTSO-E")
         found.append(Reason(code, text, series))
     return found
