@@ -12,9 +12,9 @@ from lxml import etree
 
 from kwartier import codes, periods
 from kwartier.documents import (
-    AGGREGATED_DATA,
+    AGGREGATED_MEASURED,
     ENERGY_ACCOUNT,
-    IMBALANCE,
+    IMBALANCE_ACCOUNT,
     Acknowledgement,
     Document,
     Reason,
@@ -66,16 +66,16 @@ def series(count: int = 0, day: date = DAY, **cells) -> Series:
     return Series(**given | cells)
 
 
-def document(process: str = AGGREGATED_DATA, day: date = DAY, **cells) -> Document:
+def document(process: str = AGGREGATED_MEASURED, day: date = DAY, **cells) -> Document:
     """Make a document of one series, or of one BRP's imbalance; all cells can be set."""
     receiver, role = (BRP, "DDK") if process != ENERGY_ACCOUNT else (TSO, "EZ")
-    sender, own = (OPERATOR, "DDM") if process != IMBALANCE else (TSO, "EZ")
+    sender, own = (OPERATOR, "DDM") if process != IMBALANCE_ACCOUNT else (TSO, "EZ")
     one = series(day=day)
-    if process != AGGREGATED_DATA:
+    if process != AGGREGATED_MEASURED:
         one = replace(one, run="", group="", supplier="")
-    if process == IMBALANCE:
-        one = replace(one, origin="", direction=codes.INFEED)
-    two = [replace(one, direction=codes.OFFTAKE)] if process == IMBALANCE else []
+    if process == IMBALANCE_ACCOUNT:
+        one = replace(one, origin="", direction=codes.OFFTAKE)
+    two = [replace(one, direction=codes.INFEED)] if process == IMBALANCE_ACCOUNT else []
     given = {
         "process": process,
         "id": "5f" * 16,
@@ -145,7 +145,7 @@ def statement(found: list[Series]) -> list[Series]:
     sides = {(one.brp, one.direction): one for one in found}
     paired = []
     for count, brp in enumerate(sorted({one.brp for one in found})):
-        for direction in (codes.INFEED, codes.OFFTAKE):
+        for direction in codes.DIRECTIONS:
             one = sides.get((brp, direction))
             if one is None:
                 one = replace(
@@ -169,7 +169,7 @@ def of_world(world: areas.World) -> list[tuple[Document, ...]]:
                     document(series=summed(found, name, per_supplier), day=day),
                     document(ENERGY_ACCOUNT, series=summed(found, name, per_brp), day=day),
                     document(
-                        IMBALANCE,
+                        IMBALANCE_ACCOUNT,
                         series=statement(summed(found, name, per_imbalance)),
                         day=day,
                         final=True,
@@ -213,18 +213,18 @@ def documents(draw, process: str) -> Document:
             "direction": draw(st.sampled_from(codes.DIRECTIONS)),
             "brp": draw(GLNS | st.just("")),
         }
-        if process != IMBALANCE:
+        if process != IMBALANCE_ACCOUNT:
             cells["origin"] = draw(st.sampled_from(["", *codes.DELIVERED_ORIGINS]))
             if draw(st.booleans()):
                 cells |= {"group": codes.GRID_LOSS, "direction": codes.OFFTAKE}
-        if process == AGGREGATED_DATA:
+        if process == AGGREGATED_MEASURED:
             if cells["group"] != codes.GRID_LOSS:
                 cells["group"] = draw(st.sampled_from(["", "SMA", "PRF", "TMT", "DIM"]))
             cells |= {"run": draw(IDS | st.just("")), "supplier": draw(GLNS | st.just(""))}
         found.append(Series(**cells))
-    if process == IMBALANCE:
-        surplus = [replace(one, id=f"{k}", direction="E18") for k, one in enumerate(found)]
-        pairs = [(one, replace(one, direction="E17", quantity=quantity())) for one in surplus]
+    if process == IMBALANCE_ACCOUNT:
+        shortage = [replace(one, id=f"{k}", direction="E17") for k, one in enumerate(found)]
+        pairs = [(one, replace(one, direction="E18", quantity=quantity())) for one in shortage]
         found = [one for pair in pairs for one in pair]
     return document(
         process,

@@ -16,7 +16,13 @@ from lxml import etree
 
 from kwartier import codecs, codes
 from kwartier.codecs import FORMATS, Unreadable, Unwritable
-from kwartier.documents import AGGREGATED_DATA, ENERGY_ACCOUNT, IMBALANCE, Document, Reason
+from kwartier.documents import (
+    AGGREGATED_MEASURED,
+    ENERGY_ACCOUNT,
+    IMBALANCE_ACCOUNT,
+    Document,
+    Reason,
+)
 from tests import areas, messages
 from tests.json_schema import Validator
 from tests.messages import acknowledgement, document, schemas, series
@@ -24,8 +30,8 @@ from tests.messages import acknowledgement, document, schemas, series
 __all__ = ["schemas"]
 
 ACCOUNTS = ("energy-account-4.0", "energy-account-4.1")
-OF = {AGGREGATED_DATA: ("rsm014-xml", "rsm014-json")}
-OF |= {ENERGY_ACCOUNT: ACCOUNTS, IMBALANCE: ACCOUNTS}
+OF = {AGGREGATED_MEASURED: ("rsm014-xml", "rsm014-json")}
+OF |= {ENERGY_ACCOUNT: ACCOUNTS, IMBALANCE_ACCOUNT: ACCOUNTS}
 EACH = [(process, name) for process, names in OF.items() for name in names]
 
 
@@ -140,7 +146,7 @@ def test_rsm014_in_json_has_the_digits_of_the_quantity() -> None:
 
 def test_a_folded_supplier_has_no_element() -> None:
     folded = document(series=[series(supplier="")])
-    for name in OF[AGGREGATED_DATA]:
+    for name in OF[AGGREGATED_MEASURED]:
         assert b"energySupplier" not in round_trip(name, folded)
 
 
@@ -164,7 +170,7 @@ def test_an_account_is_production_consumption_or_losses(name, process, cells, ki
 
 @pytest.mark.parametrize(
     ("process", "kind", "how", "sender", "receiver"),
-    [(ENERGY_ACCOUNT, "A11", "A05", "A09", "A05"), (IMBALANCE, "A12", "A06", "A05", "A08")],
+    [(ENERGY_ACCOUNT, "A11", "A05", "A09", "A05"), (IMBALANCE_ACCOUNT, "A12", "A06", "A05", "A08")],
 )
 @pytest.mark.parametrize("name", ACCOUNTS)
 def test_an_account_goes_to_the_tso_or_comes_from_it(
@@ -181,9 +187,9 @@ def test_an_account_goes_to_the_tso_or_comes_from_it(
 
 @pytest.mark.parametrize("name", ACCOUNTS)
 def test_an_imbalance_has_its_surplus_and_shortage_in_one_series(name: str) -> None:
-    surplus, shortage = document(IMBALANCE).series
+    shortage, surplus = document(IMBALANCE_ACCOUNT).series
     shortage = replace(shortage, quantity=shortage.quantity * 2)
-    content = round_trip(name, document(IMBALANCE, series=[surplus, shortage]))
+    content = round_trip(name, document(IMBALANCE_ACCOUNT, series=[shortage, surplus]))
     assert text_of(content, "./TimeSeries/businessType") == ["A20"]
     points = "./TimeSeries/Period/Point/"
     assert set(text_of(content, f"{points}in_Quantity.quantity")) == {"1.500"}
@@ -274,7 +280,7 @@ def test_what_a_format_has_no_place_for_is_refused(process, name, cells, said) -
 @pytest.mark.parametrize("name", ACCOUNTS)
 @pytest.mark.parametrize("cells", [{"supplier": messages.SUPPLIER}, {"group": "SMA"}])
 def test_the_tso_is_told_of_no_supplier_and_no_group(name: str, cells: dict) -> None:
-    for process in (ENERGY_ACCOUNT, IMBALANCE):
+    for process in (ENERGY_ACCOUNT, IMBALANCE_ACCOUNT):
         made = document(process)
         with pytest.raises(Unwritable):
             FORMATS[name].write(replace(made, series=[replace(s, **cells) for s in made.series]))
@@ -282,7 +288,7 @@ def test_the_tso_is_told_of_no_supplier_and_no_group(name: str, cells: dict) -> 
 
 @pytest.mark.parametrize("name", ACCOUNTS)
 def test_an_imbalance_without_one_of_its_sides_is_refused(name: str) -> None:
-    surplus, shortage = document(IMBALANCE).series
+    shortage, surplus = document(IMBALANCE_ACCOUNT).series
     for wrong in (
         [surplus],
         [surplus, surplus],
@@ -290,7 +296,7 @@ def test_an_imbalance_without_one_of_its_sides_is_refused(name: str) -> None:
         [surplus, replace(shortage, brp="")],
     ):
         with pytest.raises(Unwritable, match="expected a surplus and a shortage"):
-            FORMATS[name].write(document(IMBALANCE, series=wrong))
+            FORMATS[name].write(document(IMBALANCE_ACCOUNT, series=wrong))
 
 
 @pytest.mark.parametrize(("process", "name"), EACH)

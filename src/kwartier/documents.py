@@ -25,9 +25,9 @@ FACTORS = "N151"
 INDIVIDUAL = (TELEMETRY_POINT, LOSS_POINT, UNMETERED_POINT)
 AGGREGATED = (TELEMETRY_SUM, SMART_METERS, PROFILED, LOSS_SUM, UNMETERED_SUM)
 PROCESSES = ("N101", "N102", "N111", "N121", "N131", "N132", "N141", "N142", "N151")
-# International documents, by their type: BRP × supplier × grid area; sums to the TSO and its
-# statement of imbalance, of which infeed is surplus and offtake is shortage.
-AGGREGATED_DATA, ENERGY_ACCOUNT, IMBALANCE = "E31", "A11", "A12"
+# International: sums per party (RSM-014, type E31); the energy account to the TSO (A11), and the
+# imbalance from it (A12).
+AGGREGATED_MEASURED, ENERGY_ACCOUNT, IMBALANCE_ACCOUNT = "E31", "A11", "A12"
 
 # Roles of market parties (SD030; ENTSO-E).
 OPERATOR, BALANCE_RESPONSIBLE, SUPPLIER, SYSTEM_OPERATOR = "DDM", "DDK", "DDQ", "EZ"

@@ -33,7 +33,7 @@ from kwartier.codecs.cim.layout import (
 from kwartier.codecs.xml import Unreadable
 from kwartier.documents import (
     ENERGY_ACCOUNT,
-    IMBALANCE,
+    IMBALANCE_ACCOUNT,
     Document,
     Series,
 )
@@ -71,8 +71,8 @@ _KINDS = {("", codes.INFEED): "A01", ("", codes.OFFTAKE): "A04"}
 _KINDS |= {(codes.GRID_LOSS, codes.OFFTAKE): "A15"}
 _DEVIATION = "A20"
 # What comes in is infeed and surplus, what goes out is offtake and shortage.
-_SIDES = {codes.INFEED: "in", codes.OFFTAKE: "out"}
-_PROCESSES = {ENERGY_ACCOUNT: "A05", IMBALANCE: "A06"}
+_SIDES = {codes.OFFTAKE: "out", codes.INFEED: "in"}
+_PROCESSES = {ENERGY_ACCOUNT: "A05", IMBALANCE_ACCOUNT: "A06"}
 _STATUSES = {False: "A01", True: "A02"}  # intermediate, final
 _SUMMARY, _PARTY, _SEQUENTIAL = "A02", "A03", "A01"
 # A document is never revised: a correction is another, with an id of its own.
@@ -135,7 +135,7 @@ def write(document: Document, version: str) -> bytes:
     if document.process not in _PROCESSES:
         raise Unwritable(f"process: expected one of {', '.join(_PROCESSES)}")
     of = VERSIONS[version]
-    written = _imbalances if document.process == IMBALANCE else _accounts
+    written = _imbalances if document.process == IMBALANCE_ACCOUNT else _accounts
     day = cells.interval(document.market_day)
     values = {
         **header.write(document, header.ROLES),

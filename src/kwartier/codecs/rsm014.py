@@ -27,7 +27,7 @@ from kwartier.codecs.cim.layout import (
 )
 from kwartier.codecs.xml import Unreadable
 from kwartier.documents import (
-    AGGREGATED_DATA,
+    AGGREGATED_MEASURED,
     BALANCE_RESPONSIBLE,
     OPERATOR,
     SUPPLIER,
@@ -134,13 +134,13 @@ def read_json(content: bytes) -> Document:
 
 
 def _written(document: Document) -> Values:
-    if document.process != AGGREGATED_DATA:
-        raise Unwritable(f"process: expected {AGGREGATED_DATA}")
+    if document.process != AGGREGATED_MEASURED:
+        raise Unwritable(f"process: expected {AGGREGATED_MEASURED}")
     if not document.series:
         raise Unwritable("Series: expected at least one")
     return {
         **header.write(document, _ROLES),
-        "type": AGGREGATED_DATA,
+        "type": AGGREGATED_MEASURED,
         "process.processType": _PROCESSES[document.final],
         "Series": [
             _series_written(series, document, f"Series {count}, ")
@@ -188,7 +188,7 @@ def _kind(series: Series, where: str) -> tuple[str, str]:
 
 
 def _read(values: Values) -> Document:
-    cells.expect(values["type"], AGGREGATED_DATA, "type")
+    cells.expect(values["type"], AGGREGATED_MEASURED, "type")
     final = {code: final for final, code in _PROCESSES.items()}.get(values["process.processType"])
     if final is None:
         raise Unreadable(f"process.processType: expected one of {', '.join(_PROCESSES.values())}")
@@ -202,7 +202,7 @@ def _read(values: Values) -> Document:
         raise Unreadable("Series: expected series of one market day")
     (day,) = days
     return Document(
-        process=AGGREGATED_DATA,
+        process=AGGREGATED_MEASURED,
         market_day=day,
         series=[
             _series_read(series, day, f"Series {count}, ")

@@ -85,6 +85,8 @@ def check_carried(series: Series, carried: Collection[str], where: str) -> None:
     Unwritable : it has more, which would be lost.
     """
     for field in fields(series):
+        if field.name == "form":  # how it was written elsewhere; no part of what it says
+            continue
         empty = "" if field.default is MISSING else field.default
         if field.name not in carried and getattr(series, field.name) != empty:
             raise Unwritable(
