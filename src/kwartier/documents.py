@@ -114,8 +114,8 @@ class Document:
     """A message of one process about one market day, from one party to another.
 
     `id` names the message and is never used for another; `created_at` [s UTC] orders messages about
-    the same: the latest creation counts. `written_as`: the process whose message it was read from,
-    where it was.
+    the same: the latest creation counts. `final` : nothing of the calendar comes after it.
+    `written_as`: the process whose message it was read from, where it was.
     """
 
     process: str
@@ -127,6 +127,7 @@ class Document:
     receiver_role: str
     market_day: date
     series: Sequence[Series]
+    final: bool = False
     written_as: str = field(default="", compare=False)
 
 

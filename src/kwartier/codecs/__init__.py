@@ -4,6 +4,8 @@ Every codec has `write(document) -> bytes` and `read(content) -> document`, and 
 when bytes are not what it reads. Nothing that was not disclosed comes here (pipeline/leaving.py).
 """
 
-from kwartier.codecs.xml import Unreadable
+from kwartier.codecs.cim.layout import Unwritable
+from kwartier.codecs.formats import FORMATS, Format, recognise
+from kwartier.codecs.xml import MOST_BYTES, Unreadable
 
-__all__ = ["Unreadable"]
+__all__ = ["FORMATS", "MOST_BYTES", "Format", "Unreadable", "Unwritable", "recognise"]
