@@ -88,7 +88,7 @@ def owned(
 
 
 def _tilted(share: float, tilt: Sequence[float], supplier_share: Sequence[float]) -> Floats:
-    """Give the share at each supplier: in the ratio of the tilt, as far as no more than all have it.
+    """Give the share at each supplier: in the ratio of the tilt, and nowhere nearly all of them.
 
     Their mean is the share that was asked.
     """
@@ -98,4 +98,4 @@ def _tilted(share: float, tilt: Sequence[float], supplier_share: Sequence[float]
         middle = (low + high) / 2.0
         below = np.dot(np.minimum(middle * weight, _MOST), size) < share
         low, high = (middle, high) if below else (low, middle)
-    return np.minimum(high * weight, _MOST)
+    return np.asarray(np.minimum(high * weight, _MOST))

@@ -127,6 +127,7 @@ def compare(
     market: Market,
     *,
     resamples: int,
+    sweeps: Sequence[Sweep] = SWEEPS,
     workers: int | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Comparison:
@@ -135,13 +136,14 @@ def compare(
     Parameters
     ----------
     resamples : how often the households are drawn again.
+    sweeps : what is varied; of the real households only what can be.
     workers : processes side by side, the cores of the machine when not given; 1 is this one.
 
     Raises
     ------
     StudyError, ZonnedaelError, FileRefused : a file is not what it should be.
     """
-    sweeps = [one for one in SWEEPS if one.of_households or market.households is None]
+    sweeps = [one for one in sweeps if one.of_households or market.households is None]
     asked = list(
         dict.fromkeys(
             one.at(market, share)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ class Verdict:
     day_wh : the same day by day, so that within a day errors cancel.
     reconcile_wh : offtake and infeed, each over all days and per grid area, that later readings
         would show to be another's.
-    provisional_wh : allocated without a measurement of that quarter.
+    provisional_wh : energy of which no meter's measurement of the quarter was used.
     charged, credited : what it paid, and got, for energy that is not its own [1e-8 EUR].
     """
 
@@ -125,7 +126,7 @@ def judge(
     firsts = np.flatnonzero(np.diff(day_of, prepend=day_of[0] - 1))
     by_day = np.add.reduceat(position, firsts, axis=1)
     later = np.abs((allocated - true).sum(axis=2)).sum(axis=1)
-    provisional = np.abs(allocated.sum(axis=2) - measured).sum(axis=1)
+    provisional = (true.sum(axis=2) - measured).sum(axis=1)
     money = cost(position, prices)
     return {
         name: Verdict(
@@ -147,6 +148,22 @@ def together(verdicts: Sequence[Verdict]) -> Verdict:
     for verdict in verdicts:
         total = total.plus(verdict)
     return total
+
+
+# What is shown: off by quarter and to be corrected [% of energy], paid for others [EUR per MWh].
+MEASURES = ("error", "paid", "corrected")
+
+
+def measures(verdict: Verdict) -> dict[str, Fraction]:
+    """Relate a verdict to the energy of the small connections; all 0 where there is none."""
+    energy = verdict.energy_wh
+    if not energy:
+        return dict.fromkeys(MEASURES, Fraction(0))
+    return {
+        "error": Fraction(100 * verdict.quarter_wh, energy),
+        "paid": Fraction(verdict.charged, energy * 10 ** (EUR_DECIMALS - 6)),
+        "corrected": Fraction(100 * verdict.reconcile_wh, energy),
+    }
 
 
 def euros(amount: int) -> Decimal:
