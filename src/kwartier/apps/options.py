@@ -169,6 +169,7 @@ def _tell(error: Exception) -> int | None:
     from kwartier.engines.spark import ClusterError
     from kwartier.parameters import ParameterError
     from kwartier.simulation.zonnedael import ZonnedaelError
+    from kwartier.studies.sources import StudyError
 
     if isinstance(error, FileRefused):
         from kwartier.apps import screen
@@ -177,7 +178,10 @@ def _tell(error: Exception) -> int | None:
             print(line, file=sys.stderr)
         print("Refused as a whole; nothing was kept.", file=sys.stderr)
         return REFUSED
-    if isinstance(error, HomeError | ClusterError | LedgerError | ParameterError | ZonnedaelError):
+    told_as_they_are = (
+        HomeError | ClusterError | LedgerError | ParameterError | StudyError | ZonnedaelError
+    )
+    if isinstance(error, told_as_they_are):
         print(f"kwartier: {error}", file=sys.stderr)
         return CANNOT
     if isinstance(error, OSError):

@@ -6,21 +6,16 @@ sums. Where the chart library does not run, the tables remain. Sums per BRP go i
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kwartier import codes, periods
+from kwartier.apps.page import as_json, asset, filled, hash_of
 from kwartier.apps.report_cells import THIN, ends, kwh, number, share, table, text
 from kwartier.apps.report_closing import GROUP_WORDS, Closing
 from kwartier.apps.report_sums import (
@@ -95,7 +90,7 @@ def write(
         "brp_table": _brp_table(run),
         "day_table": _day_table(run),
         "group_table": _group_table(run),
-        "closing": _filled("closing.html", closing.words()) if closing else "",
+        "closing": filled("closing.html", closing.words()) if closing else "",
         "method_table": _method_table(run),
         "findings_table": _findings_table(run),
         "comparison_table": _comparison_table(run, comparison_name),
@@ -111,19 +106,19 @@ def write(
             )
             if there
         ),
-        "data": _json(
+        "data": as_json(
             {
                 **plot_data(run, comparison_name),
                 "closing": closing.plot_data() if closing else None,
             }
         ),
-        "css": _asset("report.css"),
-        "library": _asset("echarts.common.min.js"),
-        "script": _asset("report.js"),
+        "css": asset("report.css"),
+        "library": asset("echarts.common.min.js"),
+        "script": asset("report.js"),
     }
     # Only these two scripts may run: a name that would smuggle one in stays dead text.
-    parts["hashes"] = " ".join(_hash(parts[name]) for name in ("library", "script"))
-    Path(path).write_text(_filled("report.html", parts), encoding="utf-8", newline="\n")
+    parts["hashes"] = " ".join(hash_of(parts[name]) for name in ("library", "script"))
+    Path(path).write_text(filled("report.html", parts), encoding="utf-8", newline="\n")
 
 
 # --- what is written in words and tables ---------------------------------------------------------
@@ -335,21 +330,3 @@ def _exact(run: Run, name: str) -> str:
         if count:
             words.append(f"{number(count)} sums ({kwh(volume)}{THIN}kWh) {what} and are left out")
     return text("; ".join(words) + ".")
-
-
-def _json(data: Mapping[str, Any]) -> str:
-    # Nothing in it may end the script element or open a comment.
-    written = json.dumps(data, separators=(",", ":"))
-    return written.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _filled(name: str, parts: Mapping[str, str]) -> str:
-    return re.sub(r"\{\{(\w+)\}\}", lambda hole: parts[hole[1]], _asset(name))
-
-
-def _hash(script: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-
-
-def _asset(name: str) -> str:
-    return (resources.files("kwartier.apps") / "assets" / name).read_text(encoding="utf-8")

@@ -5,10 +5,12 @@ was measured; the shape of a year is the standard profile of the parameters.
 """
 
 from kwartier.simulation.area import Files, Simulation, simulate
+from kwartier.simulation.mix import Mix
 from kwartier.simulation.zonnedael import Zonnedael, read_zonnedael
 
 __all__ = [
     "Files",
+    "Mix",
     "Simulation",
     "Zonnedael",
     "read_zonnedael",

@@ -28,6 +28,7 @@ from kwartier.simulation.defects import (
 from kwartier.simulation.energy import true_volumes
 from kwartier.simulation.figures import generator, low_tariff
 from kwartier.simulation.grid import Flows, Grid, lighting_table
+from kwartier.simulation.mix import Mix
 from kwartier.simulation.points import (
     BOTH,
     BRPS,
@@ -283,6 +284,7 @@ def simulate(
     seed: int = 1,
     defect_share: float = 0.03,
     readable: float = 1.0,
+    mix: Mix | None = None,
 ) -> Simulation:
     """Simulate two grid areas.
 
@@ -294,8 +296,9 @@ def simulate(
     defect_share : part of the read points with something wrong on a day; 0 for none.
     readable : part of the eligible points whose meters can be read already; the others are
         allocated by profile. A larger part has the smaller; what was true does not depend on it.
+    mix : what the customers have and how the suppliers differ; None as in make_points.
     """
-    return Simulation(make_points(points, seed, readable), days, seed, defect_share)
+    return Simulation(make_points(points, seed, readable, mix), days, seed, defect_share)
 
 
 def _table(rows: Rows) -> pa.Table:

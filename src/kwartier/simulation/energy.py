@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 
 from kwartier import periods
+from kwartier.simulation.appliances import with_appliances
 from kwartier.simulation.figures import Floats, day_shape, figures, generator, remembering
 from kwartier.simulation.points import Ints, Points
 
@@ -35,6 +36,7 @@ def _block(points: Points, part: slice, day: date, seed: int, sunshine: Floats) 
     rng = generator(seed, 3, periods.number(day), part.start)
     load = points.load_wh[part] * day_shape(day, "offtake")[:, None]
     load *= _load_noise(rng, size, day, generator(seed, 4, part.start))
+    load = with_appliances(points, part, day, seed, load)
     figure = figures()["solar"]
     own = np.exp(figure["point_log_sd"] * rng.standard_normal(load.shape))
     made = points.solar_wh[part] * sunshine[:, None] * own

@@ -68,7 +68,7 @@ class Grid:
         self._seed = seed
         areas = np.arange(len(GRID_AREAS))
         small = np.bincount(points.area, minlength=len(areas))
-        self._use_wh = np.bincount(points.area, points.load_wh, minlength=len(areas))
+        self._use_wh = np.bincount(points.area, points.use_wh, minlength=len(areas))
         rng, figure = generator(seed, 13), figures()["telemetry"]
         count = np.maximum(figure["fewest"], np.rint(figure["share"] * small).astype(np.int64))
         self.telemetry = point_numbers(TELEMETRY_FIRST, int(count.sum()))

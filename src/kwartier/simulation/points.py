@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from kwartier import codes
 from kwartier.simulation.figures import Floats, figures, generator, hour_shares, month_days
+from kwartier.simulation.mix import Mix, owned
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -59,6 +60,9 @@ class Points:
     load_wh: Floats  # a year's use
     solar_wh: Floats  # a year's production, 0 without panels
     panels: Bools
+    car_wh: Floats  # what a year's charging at home takes, 0 without an electric car
+    pump_wh: Floats  # what a heat pump takes in a year, 0 without one
+    dynamic: Bools  # has a contract whose price follows the hour
     registers: Ints  # TOTALS, TARIFFS or BOTH
     refused: Bools
     remotely_readable: Bools
@@ -67,6 +71,11 @@ class Points:
     large_segment: Bools
     digits: Ints  # 0: unknown
     annual_wh: Floats  # (points, 4): offtake normal, low, infeed normal, low; nan unknown
+
+    @property
+    def use_wh(self) -> Floats:
+        """Give all that a point uses in a year."""
+        return self.load_wh + self.car_wh + self.pump_wh
 
     @property
     def profiled(self) -> Bools:
@@ -128,12 +137,14 @@ def _readable_already(number: Ints, share: float) -> Bools:
     return np.asarray((mixed >> np.uint64(11)) * 2.0**-53 < share)
 
 
-def make_points(count: int, seed: int, readable: float = 1.0) -> Points:
+def make_points(count: int, seed: int, readable: float = 1.0, mix: Mix | None = None) -> Points:
     """Make the small connections of the two simulated grid areas.
 
     Parameters
     ----------
     readable : part of them whose meters can be read already, if nothing else stands in the way.
+    mix : what the customers have and how the suppliers differ; None: panels and refusals as the
+        figures say, alike at every supplier, and no cars, heat pumps or dynamic contracts.
     """
     rng = generator(seed, 1)
     share = figures()["connections"]
@@ -149,18 +160,23 @@ def make_points(count: int, seed: int, readable: float = 1.0) -> Points:
     use = figures()["annual_load"]
     load = use["median_wh"] * np.exp(use["log_sd"] * rng.standard_normal(count))
     load *= np.where(large, use["business_factor"], 1.0)
-    panels = rng.random(count) < solar_share["share"]
+    sunny = rng.random(count)
     solar = solar_share["median_wh"] * np.exp(solar_share["log_sd"] * rng.standard_normal(count))
-    solar = np.where(panels, solar, 0.0)
     supplier = rng.choice(len(SUPPLIERS), count, p=SUPPLIER_SHARE)
+    has = owned(supplier, SUPPLIER_SHARE, seed, mix)
+    panels = sunny < has.panels
+    solar = np.where(panels, solar, 0.0)
     switches = rng.random(count) < share["party_switch"]
     parts = np.array([share["registers"][k] for k in ("totals", "tariffs", "both")])
     in_service = rng.random(count) >= share["out_of_service"]
     load, solar = load * in_service, solar * in_service
+    # The register knows the panels, and the annual volumes of the year before them.
+    sunny_then = panels & ~has.new_panels
     annual = np.zeros((count, 4))
-    annual[panels] = tariff_split(load[panels], solar[panels])
+    annual[sunny_then] = tariff_split(load[sunny_then], solar[sunny_then])
     flat = tariff_split(np.ones(1), np.zeros(1))[0]
-    annual[~panels] = load[~panels, None] * flat
+    annual[~sunny_then] = load[~sunny_then, None] * flat
+    annual += (has.known_extra_wh * in_service)[:, None] * flat
     annual *= np.exp(share["annual_log_sd"] * rng.standard_normal((count, 1)))
     annual[rng.random(count) < share["annual_unknown"]] = np.nan
     number = point_numbers(0, count)
@@ -175,8 +191,11 @@ def make_points(count: int, seed: int, readable: float = 1.0) -> Points:
         load_wh=load,
         solar_wh=solar,
         panels=panels,
+        car_wh=has.car_wh * in_service,
+        pump_wh=has.pump_wh * in_service,
+        dynamic=has.dynamic,
         registers=rng.choice(3, count, p=parts),
-        refused=rng.random(count) < share["refused"],
+        refused=rng.random(count) < has.refused,
         remotely_readable=(rng.random(count) >= share["not_remotely_readable"])
         & _readable_already(number, readable),
         unreadable=rng.random(count) < share["technically_unreadable"],

@@ -60,6 +60,17 @@ class Zonnedael:
         """Give the readings of a market day: both its midnights and all between."""
         return self._rows(periods.day_start(day), periods.count(day))
 
+    def true_volumes(self, day: date) -> tuple[Ints, Bools]:
+        """Give the volumes of every household: int64 (2, households, periods) [Wh].
+
+        The second array, (households, periods), tells which of them the source knows.
+        """
+        first = (periods.day_start(day) - periods.day_start(self.days[0])) // periods.SECONDS
+        part = slice(first, first + periods.count(day) + 1)
+        meter = self._meter[:, part]
+        known = (meter[:, 1:] > 0) & (meter[:, 1:] == meter[:, :-1])
+        return np.diff(self._level[:, :, part], axis=2) * known, known
+
     def write(self, folder: Path | str, form: str = "csv") -> list[Path]:
         """Write the register and the readings: the register first, then one file a month."""
         target = Path(folder)
