@@ -1,0 +1,368 @@
+"""Settling market days: allocation of all areas, programmes and prices → imbalance and charges.
+
+Each settlement of a day is a version of it. It charges the difference to what was charged before,
+and names all that it was made of, so that it can be made again.
+
+Source: domain §7, §9; decisions §39, §40.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import kwartier
+from kwartier import codes, parameters, periods, tables
+from kwartier.adapters.ledger import Run
+from kwartier.adapters.ledger.states import ANSWERED, REFUSED
+from kwartier.adapters.store import Home, HomeError
+from kwartier.arrays import Int64s
+from kwartier.parameters import Parameters
+from kwartier.runs import calendar
+from kwartier.runs.moments import days_of, identity, ledger_of, parameters_of, register_of, seconds
+from kwartier.runs.running import steadily
+from kwartier.steps import prices, programmes, settlement
+from kwartier.validity import known_by
+
+SETTLED, UNCHANGED, OPEN, REFUSED_DAY = "settled", "unchanged", "open", "refused"
+IMBALANCE, CHARGES, FINDINGS = "imbalance", "settlement", "settlement_findings"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a market day: settled, unchanged, open (why), or refused (why).
+
+    `settlement` names the settlement and `version` the how manieth of the day it is; of an
+    unchanged day those that it already had. `charged` is the sum of what parties are charged,
+    each without sign, and `open_periods` how many periods of parties are left open.
+    """
+
+    market_day: date
+    state: str
+    reason: str = ""
+    settlement: str = ""
+    version: int = 0
+    kind: str = ""
+    parties: int = 0
+    charged_eur: Decimal = Decimal(0)
+    open_periods: int = 0
+    findings: int = 0
+
+
+def settle(home: Home, days: Sequence[date], *, at: datetime | None = None) -> list[Outcome]:
+    """Settle market days, as one settlement; a day of which nothing changed is left as it is.
+
+    A day is open while an area's run is missing, and refused when it can no longer be settled.
+
+    Parameters
+    ----------
+    at : as if it were this moment, with what was known then; now when not given.
+
+    Raises
+    ------
+    HomeError : a later settlement was made already, or another kwartier is writing.
+    """
+    asked, moment = sorted(set(days_of(days))), seconds(at)
+    with home.writing():
+        history = home.settlements()
+        if history and moment < history[-1]["settled_at"]:
+            raise HomeError("a settlement as known later was made already; settle in order")
+        areas = _Areas(home, moment)
+        name = identity([[str(day) for day in asked], moment, len(history)])[:12]
+        outcomes: list[Outcome] = []
+        written: dict[tuple[date, str], pa.Table] = {}
+        told = []
+        for day in asked:
+            made = _Day(home, day, moment, name, history, areas).settle()
+            outcomes.append(made.outcome)
+            if made.outcome.state == SETTLED:
+                written |= {(day, key): table for key, table in made.tables.items()}
+                told.append(made.entry)
+        if told:
+            home.write_settlement(
+                name, written, settled_at=moment, version=kwartier.__version__, days=told
+            )
+    return outcomes
+
+
+def settled(home: Home, name: str, days: Sequence[date]) -> pa.Table:
+    """Give a table of settlement: of `imbalance` the newest version, of `settlement` every one.
+
+    Raises
+    ------
+    HomeError : a day was not settled.
+    """
+    history = home.settlements()
+    found = []
+    for day in days_of(days):
+        versions = versions_of(history, day)
+        if not versions:
+            raise HomeError(f"{day} was not settled; 'kwartier settle --day {day}' first")
+        for entry in versions if name == CHARGES else versions[-1:]:
+            found.append(home.table_of_settlement(entry["settlement"], day, name))
+    return pa.concat_tables(found).combine_chunks()
+
+
+def versions_of(history: Sequence[Mapping[str, Any]], day: date) -> list[dict[str, Any]]:
+    """List what the manifests say of a day, in order: each settlement of it."""
+    return [
+        {**entry, "settlement": made["id"], "settled_at": made["settled_at"]}
+        for made in history
+        for entry in made["days"]
+        if entry["market_day"] == str(day)
+    ]
+
+
+class _Areas:
+    """The grid areas that a settlement needs, and of each the run that counts on a day."""
+
+    def __init__(self, home: Home, moment: int) -> None:
+        self._home, self._moment = home, moment
+        self._ledger = ledger_of(home)
+        known = home.pieces_of("register", moment)
+        self._register = register_of(home, moment) if known else None
+
+    def needed(self, day: date, held: Parameters) -> list[str]:
+        """List the areas of a day: those that the parameter names, or those that are known."""
+        if held.settlement_areas:
+            return sorted(held.settlement_areas)
+        return sorted({*self._own(day, held), *self._ran(day)})
+
+    def _own(self, day: date, held: Parameters) -> list[str]:
+        if self._register is None:
+            return []
+        on = self._register.on(day, held)
+        return [area for area, d in on.items() if len(d.points.number) + len(d.others.number)]
+
+    def _ran(self, day: date) -> set[str]:
+        runs = steadily(lambda: self._ledger.runs(first=day, last=day))
+        return {run.grid_area for run in runs if run.known_at <= self._moment}
+
+    def run(self, day: date, area: str) -> Run | str:
+        """Give the run of an area that counts, or why there is none.
+
+        The published one that was created last counts; where none was published, the trial.
+        """
+        every = steadily(lambda: self._ledger.runs(first=day, last=day, grid_area=area))
+        made = [run for run in every if run.known_at <= self._moment]
+        answered = [run for run in made if run.state in ANSWERED]
+        published = [run for run in answered if run.publication is not None]
+        chosen = (published or answered)[-1:]
+        if chosen:
+            same = chosen[0].same_as
+            return chosen[0] if same is None else steadily(lambda: self._ledger.get(same))
+        refused = [run for run in made if run.state == REFUSED]
+        return f"its run was refused: {refused[-1].reason}" if refused else "it has no run"
+
+
+@dataclass(frozen=True)
+class _Made:
+    outcome: Outcome
+    tables: Mapping[str, pa.Table]
+    entry: Mapping[str, Any]
+
+
+class _Day:
+    """One market day that is settled: what it is made of, and what comes of it."""
+
+    def __init__(
+        self,
+        home: Home,
+        day: date,
+        moment: int,
+        name: str,
+        history: Sequence[Mapping[str, Any]],
+        areas: _Areas,
+    ) -> None:
+        self._home, self._day, self._moment, self._name = home, day, moment, name
+        self._areas = areas
+        self._versions = versions_of(history, day)
+        self._parameters = parameters_of(home, day, moment)
+        self._inputs: list[tuple[str, str]] = []
+
+    def settle(self) -> _Made:
+        """Settle the day, or say why not."""
+        if self._moment >= last_moment(self._day, self._parameters):
+            months = self._parameters.settlement_months
+            return self._no(REFUSED_DAY, f"it could be settled until {months} months after it")
+        if self._moment < periods.day_start(self._day + timedelta(days=1)):
+            return self._no(OPEN, "the day is not over")
+        allocated = self._allocated()
+        if isinstance(allocated, str):
+            return self._no(OPEN, allocated)
+        net, unassigned = allocated
+        planned = programmes.plan(self._known(tables.PROGRAMMES), self._day)
+        priced = prices.on(self._known(tables.PRICES), self._day, self._parameters)
+        digest = self._digest()
+        # A final settlement is made also where nothing changed since the preliminary one.
+        same = bool(self._versions) and self._versions[-1]["digest"] == digest
+        if same and self._kind() != settlement.FINAL:
+            newest = self._versions[-1]
+            return self._no(
+                UNCHANGED,
+                settlement=newest["settlement"],
+                version=newest["version"],
+                kind=newest["kind"],
+            )
+        parties = sorted({*net, *planned.positions})
+        lines = settlement.lines(
+            net,
+            {brp: planned.of(brp, self._parameters) for brp in parties},
+            priced.long,
+            priced.short,
+            unassigned,
+        )
+        imbalance = settlement.table(self._day, lines, self._parameters.tso)
+        reopened = self._reopened(imbalance)
+        if reopened:
+            return self._no(REFUSED_DAY, reopened)
+        found = [planned.findings, programmes.missing(self._day, sorted(net), planned)]
+        return self._made(lines, imbalance, pa.concat_tables([*found, priced.findings]), digest)
+
+    def _no(self, state: str, reason: str = "", **known: Any) -> _Made:
+        return _Made(Outcome(self._day, state, reason, **known), {}, {})
+
+    def _allocated(self) -> tuple[dict[str, Int64s], Int64s] | str:
+        """Give the net volumes of all areas and the restantvolume, or why an area has none."""
+        needed = self._areas.needed(self._day, self._parameters)
+        if not needed:
+            return "no grid area is known of it"
+        runs = {area: self._areas.run(self._day, area) for area in needed}
+        missing = [f"grid area {area}: {why}" for area, why in runs.items() if isinstance(why, str)]
+        if missing:
+            return "; ".join(missing)
+        parts, rest = [], np.zeros(periods.count(self._day), np.int64)
+        for area, run in runs.items():
+            assert isinstance(run, Run)
+            self._inputs.append((f"run/{area}", run.run))
+            read = self._home.table_of_run
+            parts.append(read(self._day, area, run.run, "allocation"))
+            balance = read(self._day, area, run.run, "balance")
+            mine = balance.filter(pc.equal(balance["line"], codes.UNASSIGNED))
+            np.add.at(rest, mine["position"].to_numpy() - 1, mine["volume_wh"].to_numpy())
+        return settlement.net_volumes(parts, self._day), rest
+
+    def _known(self, table: tables.Table) -> pa.Table:
+        rows, read = self._home.tables_of_day(table.name, self._day, self._moment)
+        self._inputs += read
+        held = pa.concat_tables([table.empty(), *rows]).combine_chunks()
+        return known_by(held, self._moment)
+
+    def _digest(self) -> str:
+        """Name what the day is made of: the same, and nothing would change."""
+        held = {name: str(getattr(self._parameters, name)) for name in _PARAMETERS}
+        return identity([self._inputs, held, kwartier.__version__])
+
+    def _kind(self) -> str:
+        if self._moment < final_from(self._day, self._parameters):
+            return settlement.PRELIMINARY
+        kinds = {entry["kind"] for entry in self._versions}
+        past = kinds & {settlement.FINAL, settlement.DIFFERENCE}
+        return settlement.DIFFERENCE if past else settlement.FINAL
+
+    def _reopened(self, imbalance: pa.Table) -> str:
+        """Say where a period would be open that a settlement before charged."""
+        if not self._versions:
+            return ""
+        before = self._home.table_of_settlement(
+            self._versions[-1]["settlement"], self._day, IMBALANCE
+        )
+        was, now = (
+            {
+                (brp, position)
+                for brp, position, status in zip(
+                    *(table[name].to_pylist() for name in ("brp", "position", "status")),
+                    strict=True,
+                )
+                if status == settlement.SETTLED and brp != settlement.NOBODY
+            }
+            for table in (before, imbalance)
+        )
+        there = set(imbalance["brp"].to_pylist())
+        gone = sorted(key for key in was - now if key[0] in there)
+        if not gone:
+            return ""
+        return f"period {gone[0][1]} was charged before and would be open now"
+
+    def _before(self) -> dict[str, Decimal]:
+        """Give what the settlements before charged, by party."""
+        charged: dict[str, Decimal] = {}
+        for entry in self._versions:
+            rows = self._home.table_of_settlement(entry["settlement"], self._day, CHARGES)
+            for row in rows.select(["brp", "charged_eur"]).to_pylist():
+                charged[row["brp"]] = charged.get(row["brp"], Decimal(0)) + row["charged_eur"]
+        return charged
+
+    def _made(
+        self,
+        lines: Sequence[settlement.Line],
+        imbalance: pa.Table,
+        found: pa.Table,
+        digest: str,
+    ) -> _Made:
+        version, kind = len(self._versions) + 1, self._kind()
+        made = settlement.Made(version, kind, self._name, self._moment)
+        tso = self._parameters.tso
+        charges = settlement.charge(self._day, lines, tso, made, self._before())
+        of_parties = charges.filter(pc.not_equal(charges["brp"], tso))
+        outcome = Outcome(
+            self._day,
+            SETTLED,
+            settlement=self._name,
+            version=version,
+            kind=kind,
+            parties=len(of_parties),
+            charged_eur=sum((abs(v) for v in of_parties["charged_eur"].to_pylist()), Decimal(0)),
+            open_periods=sum(of_parties["periods_open"].to_pylist()),
+            findings=len(found),
+        )
+        entry = {
+            "market_day": str(self._day),
+            "version": version,
+            "kind": kind,
+            "digest": digest,
+            "inputs": [list(one) for one in self._inputs],
+            "parameters": {
+                name: {
+                    "since": str(self._parameters.holding_since[name]),
+                    "value": str(getattr(self._parameters, name)),
+                }
+                for name in _PARAMETERS
+            },
+        }
+        return _Made(outcome, {IMBALANCE: imbalance, CHARGES: charges, FINDINGS: found}, entry)
+
+
+# The parameters that a settlement depends on.
+_PARAMETERS = (
+    *("programme_deadline", "missing_programme", "price_rule", "final_settlement_run"),
+    *("settlement_months", "settlement_areas", "tso"),
+)
+
+
+def final_from(day: date, held: Parameters) -> int:
+    """Give the moment from which a settlement of a day is final [s UTC].
+
+    Raises
+    ------
+    HomeError : the run calendar has no such run.
+    """
+    for run in held.run_calendar:
+        if run.kind == held.final_settlement_run:
+            return calendar.due_at(day, run, parameters.holidays())
+    raise HomeError(
+        f"final_settlement_run: the run calendar of {day} has no run {held.final_settlement_run}"
+    )
+
+
+def last_moment(day: date, held: Parameters) -> int:
+    """Give the moment from which a day can no longer be settled [s UTC]."""
+    year, month = divmod(12 * day.year + day.month + held.settlement_months, 12)
+    return periods.day_start(date(year, month + 1, 1))
