@@ -486,12 +486,14 @@ def test_the_deadline_moves_to_half_past_by_date() -> None:
 def test_a_party_is_told_its_surplus_and_its_shortage() -> None:
     net = {BRP: np.where(np.arange(96) % 2 == 0, 300, -200), OTHER_BRP: flat(1)}
     lines = settlement.lines(net, {BRP: position(0), OTHER_BRP: None}, [None] * 96, [None] * 96)
-    (document,) = settlement.reports(settlement.table(DAY, lines, TSO), DAY, TSO, 5, "f" * 12)
+    (document,) = settlement.reports(
+        settlement.table(DAY, lines, TSO), DAY, TSO, "10YNL", 5, "f" * 12
+    )
     assert (document.process, document.sender, document.receiver) == ("A12", TSO, BRP)
     assert (document.market_day, document.created_at) == (DAY, 5)
     shortage, surplus = document.series
     assert (shortage.direction, surplus.direction) == ("E17", "E18")
     assert shortage.quantity[:2].tolist() == [0, 200]
     assert surplus.quantity[:2].tolist() == [300, 0]
-    assert {series.group for series in document.series} == {"A20"}
-    assert max(len(name) for name in (document.id, *(s.id for s in document.series))) <= 35
+    assert {(series.id, series.grid_area) for series in document.series} == {(document.id, "10YNL")}
+    assert len(document.id) <= 35

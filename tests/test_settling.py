@@ -10,10 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from kwartier import Home, HomeError, periods, runs, tables
+from kwartier import Home, HomeError, documents, periods, runs, tables
 from kwartier.adapters.store import settlements
 from kwartier.runs import settling
 from tests import homes
@@ -293,6 +294,72 @@ def test_days_on_which_the_clock_changes_are_settled_whole(
     assert (outcome.state, outcome.open_periods) == ("settled", 0)
     assert {row["periods_settled"] for row in charges(market.home, day)} == {periods.count(day)}
     assert runs.settled(market.home, "imbalance", [day]).num_rows == 3 * periods.count(day)
+
+
+# ---- areas of other operators -------------------------------------------------------------------
+OPERATOR, ELSEWHERE = "8716871000002", "871687120000052782"
+
+
+def received(
+    market: Market, process: str, name: str, run: str, volumes: dict[str, int], at: datetime
+) -> None:
+    """Keep a document of another operator as it is kept when it comes in: offtake of parties."""
+    series = [
+        documents.Series(
+            id=f"{name}-{brp}",
+            run=run,
+            grid_area=ELSEWHERE,
+            group={"N102": "TMT", "N111": "SMA"}[process],
+            quantity=np.full(96, wh, np.int64),
+            direction="E17",
+            brp=brp,
+        )
+        for brp, wh in volumes.items()
+    ]
+    roles = {"sender": OPERATOR, "sender_role": "DDM", "receiver": TSO, "receiver_role": "EZ"}
+    created = int(at.timestamp())
+    document = documents.Document(
+        process=process, id=name, created_at=created, market_day=DAY, series=series, **roles
+    )
+    place = f"received/market_day={DAY}/{name}.parquet"
+    entry = market.home.add(documents.table([document]), place)
+    said = {"market_day": str(DAY), "runs": [[run, ELSEWHERE]]}
+    inputs = [{"name": name}]
+    market.home.deliver("received", created, id=name, inputs=inputs, files=[entry], **said)
+
+
+def test_what_another_operator_sent_is_settled_with_ones_own_runs(market: Market) -> None:
+    received(market, "N111", "m1", "r1", {BRP: 1_000}, AFTER)
+    received(market, "N102", "m2", "r1", {OTHER_BRP: 500}, AFTER)
+    settle(market)
+    own = net(market.home)
+    rows = runs.settled(market.home, "imbalance", [DAY]).to_pylist()
+    for brp, more in ((BRP, 1_000), (OTHER_BRP, 500)):
+        mine = [row["allocated_wh"] for row in rows if row["brp"] == brp]
+        assert mine == [volume - more for volume in own[brp]]
+
+
+def test_of_what_was_sent_the_latest_run_counts_and_must_be_whole(market: Market) -> None:
+    received(market, "N111", "m1", "r1", {BRP: 1_000}, AFTER)
+    received(market, "N102", "m2", "r1", {OTHER_BRP: 500}, AFTER)
+    later = AFTER + timedelta(hours=1)
+    received(market, "N111", "m3", "r2", {BRP: 7}, later)
+    (half,) = settle(market, later)
+    assert half.state == "open"
+    assert half.reason == f"grid area {ELSEWHERE}: its documents are of more than one run"
+    received(market, "N102", "m4", "r2", {OTHER_BRP: 9}, later + timedelta(hours=1))
+    (whole,) = settle(market, later + timedelta(hours=1))
+    assert whole.state == "settled"
+    rows = runs.settled(market.home, "imbalance", [DAY]).to_pylist()
+    own = net(market.home)
+    assert [r["allocated_wh"] for r in rows if r["brp"] == BRP] == [v - 7 for v in own[BRP]]
+
+
+def test_what_came_after_the_moment_or_to_another_does_not_count(market: Market) -> None:
+    received(market, "N111", "m1", "r1", {BRP: 1_000}, AFTER + timedelta(hours=1))
+    (outcome,) = settle(market)
+    assert outcome.state == "settled"
+    assert outcome.charged_eur == sum(abs(v) for v in expected(market.home, PLANS).values())
 
 
 # ---- killed -------------------------------------------------------------------------------------

@@ -98,6 +98,7 @@ class Parameters:
     settlement_months: int
     settlement_areas: tuple[str, ...]
     tso: str
+    tso_area: str
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -250,6 +251,7 @@ _READ: dict[str, Any] = {
     "price_rule": _price_rule,
     "final_settlement_run": str,
     "settlement_areas": lambda v: tuple(_digits(area, codes.EAN_DIGITS) for area in v),
+    "tso_area": str,
     "tso": lambda v: _digits(v, codes.GLN_DIGITS),
 }
 

@@ -19,15 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import kwartier
-from kwartier import codes, parameters, periods, tables
-from kwartier.adapters.ledger import Run
-from kwartier.adapters.ledger.states import ANSWERED, REFUSED
+from kwartier import parameters, periods, tables
 from kwartier.adapters.store import Home, HomeError
 from kwartier.arrays import Int64s
 from kwartier.parameters import Parameters
 from kwartier.runs import calendar
-from kwartier.runs.moments import days_of, identity, ledger_of, parameters_of, register_of, seconds
-from kwartier.runs.running import steadily
+from kwartier.runs.moments import days_of, identity, parameters_of, seconds
+from kwartier.runs.settled_areas import Areas
 from kwartier.steps import prices, programmes, settlement
 from kwartier.validity import known_by
 
@@ -74,7 +72,7 @@ def settle(home: Home, days: Sequence[date], *, at: datetime | None = None) -> l
         history = home.settlements()
         if history and moment < history[-1]["settled_at"]:
             raise HomeError("a settlement as known later was made already; settle in order")
-        areas = _Areas(home, moment)
+        areas = Areas(home, moment)
         name = identity([[str(day) for day in asked], moment, len(history)])[:12]
         outcomes: list[Outcome] = []
         written: dict[tuple[date, str], pa.Table] = {}
@@ -120,48 +118,6 @@ def versions_of(history: Sequence[Mapping[str, Any]], day: date) -> list[dict[st
     ]
 
 
-class _Areas:
-    """The grid areas that a settlement needs, and of each the run that counts on a day."""
-
-    def __init__(self, home: Home, moment: int) -> None:
-        self._home, self._moment = home, moment
-        self._ledger = ledger_of(home)
-        known = home.pieces_of("register", moment)
-        self._register = register_of(home, moment) if known else None
-
-    def needed(self, day: date, held: Parameters) -> list[str]:
-        """List the areas of a day: those that the parameter names, or those that are known."""
-        if held.settlement_areas:
-            return sorted(held.settlement_areas)
-        return sorted({*self._own(day, held), *self._ran(day)})
-
-    def _own(self, day: date, held: Parameters) -> list[str]:
-        if self._register is None:
-            return []
-        on = self._register.on(day, held)
-        return [area for area, d in on.items() if len(d.points.number) + len(d.others.number)]
-
-    def _ran(self, day: date) -> set[str]:
-        runs = steadily(lambda: self._ledger.runs(first=day, last=day))
-        return {run.grid_area for run in runs if run.known_at <= self._moment}
-
-    def run(self, day: date, area: str) -> Run | str:
-        """Give the run of an area that counts, or why there is none.
-
-        The published one that was created last counts; where none was published, the trial.
-        """
-        every = steadily(lambda: self._ledger.runs(first=day, last=day, grid_area=area))
-        made = [run for run in every if run.known_at <= self._moment]
-        answered = [run for run in made if run.state in ANSWERED]
-        published = [run for run in answered if run.publication is not None]
-        chosen = (published or answered)[-1:]
-        if chosen:
-            same = chosen[0].same_as
-            return chosen[0] if same is None else steadily(lambda: self._ledger.get(same))
-        refused = [run for run in made if run.state == REFUSED]
-        return f"its run was refused: {refused[-1].reason}" if refused else "it has no run"
-
-
 @dataclass(frozen=True)
 class _Made:
     outcome: Outcome
@@ -179,7 +135,7 @@ class _Day:
         moment: int,
         name: str,
         history: Sequence[Mapping[str, Any]],
-        areas: _Areas,
+        areas: Areas,
     ) -> None:
         self._home, self._day, self._moment, self._name = home, day, moment, name
         self._areas = areas
@@ -234,19 +190,17 @@ class _Day:
         needed = self._areas.needed(self._day, self._parameters)
         if not needed:
             return "no grid area is known of it"
-        runs = {area: self._areas.run(self._day, area) for area in needed}
-        missing = [f"grid area {area}: {why}" for area, why in runs.items() if isinstance(why, str)]
+        parts, missing, rest = [], [], np.zeros(periods.count(self._day), np.int64)
+        for area in needed:
+            found = self._areas.volumes(self._day, area, self._parameters.tso)
+            if isinstance(found, str):
+                missing.append(f"grid area {area}: {found}")
+                continue
+            self._inputs += found.inputs
+            parts.append(found.volumes)
+            rest += found.unassigned
         if missing:
             return "; ".join(missing)
-        parts, rest = [], np.zeros(periods.count(self._day), np.int64)
-        for area, run in runs.items():
-            assert isinstance(run, Run)
-            self._inputs.append((f"run/{area}", run.run))
-            read = self._home.table_of_run
-            parts.append(read(self._day, area, run.run, "allocation"))
-            balance = read(self._day, area, run.run, "balance")
-            mine = balance.filter(pc.equal(balance["line"], codes.UNASSIGNED))
-            np.add.at(rest, mine["position"].to_numpy() - 1, mine["volume_wh"].to_numpy())
         return settlement.net_volumes(parts, self._day), rest
 
     def _known(self, table: tables.Table) -> pa.Table:

@@ -91,5 +91,5 @@ def imbalance_reports(home: Home, day: date) -> list[Document]:
     newest: Mapping[str, object] = versions[-1]
     name, moment = str(newest["settlement"]), int(str(newest["settled_at"]))
     rows = home.table_of_settlement(name, day, IMBALANCE).cast(tables.IMBALANCE.schema)
-    tso = parameters_of(home, day, moment).tso
-    return settlement.reports(rows, day, tso, moment, name)
+    held = parameters_of(home, day, moment)
+    return settlement.reports(rows, day, held.tso, held.tso_area, moment, name)

@@ -26,9 +26,8 @@ from kwartier.documents import BALANCE_RESPONSIBLE, SYSTEM_OPERATOR, Document, S
 SETTLED, OPEN = "settled", "open"
 NO_PROGRAMME, NO_PRICE, OTHERS_OPEN = "no_programme", "no_price", "others_open"
 PRELIMINARY, FINAL, DIFFERENCE = "preliminary", "final", "difference"
-# The document in which the TSO tells a party its imbalance, and the group of its series: ENTSO-E
-# message type and business type.
-IMBALANCE_REPORT, IMBALANCE_VOLUME = "A12", "A20"
+# The document in which the TSO tells a party its imbalance (ENTSO-E message type).
+IMBALANCE_REPORT = "A12"
 NOBODY = ""  # the restantvolume, which no party bears
 
 _CENT = Decimal("0.01")
@@ -273,16 +272,17 @@ def _charged(day: date, brp: str, line: Line | None, made: Made, before: Decimal
 
 
 def reports(
-    imbalance: pa.Table, day: date, tso: str, created_at: int, settlement: str
+    imbalance: pa.Table, day: date, tso: str, area: str, created_at: int, settlement: str
 ) -> list[Document]:
     """Make the document in which the TSO tells each party its imbalance.
 
-    Of each party two series, surplus (E18) and shortage (E17), both 0 or more; a party with an open
-    programme is left out until its imbalance is known.
+    Of each party two series of one id, surplus (E18) and shortage (E17), both 0 or more; a party
+    without a programme in some period is left out until its imbalance is known.
 
     Parameters
     ----------
     imbalance : tables.IMBALANCE of a day.
+    area : EIC of the area of the TSO.
     created_at : moment [s UTC].
     settlement : names the settlement; with party and day it names the document.
     """
@@ -292,13 +292,13 @@ def reports(
         if mine["imbalance_wh"].null_count:
             continue
         off = mine["imbalance_wh"].to_numpy()
-        name = f"{settlement}{day:%y%m%d}{brp}"  # with its series at most 35 characters
+        name = f"{settlement}{day:%y%m%d}{brp}"  # at most 35 characters
         series = tuple(
             Series(
-                id=f"{name}{direction[1:]}",
+                id=name,
                 run=settlement,
-                grid_area="",
-                group=IMBALANCE_VOLUME,
+                grid_area=area,
+                group="",
                 quantity=np.maximum(off * _SIGN[direction], 0),
                 direction=direction,
                 brp=brp,
