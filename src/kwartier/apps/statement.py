@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from kwartier import periods
 from kwartier.apps import screen
-from kwartier.apps.report_cells import THIN, kwh, number, table, text
+from kwartier.apps.report_cells import kwh, number, table, text
 from kwartier.runs.statements import Statement
 from kwartier.steps import settlement
 
@@ -177,5 +177,5 @@ def _bars(statement: Statement) -> str:
         f'aria-label="Amount of each day in EUR">{scale}'
         f'<line x1="{left}" x2="{end}" y1="100" y2="100" stroke="currentColor"/>'
         f"{''.join(parts)}</svg>"
-        f"<p class=small>EUR of each day,{THIN}above 0 to the party, below 0 from it.</p>"
+        f"<p class=small>EUR of each day, above 0 to the party, below 0 from it.</p>"
     )
