@@ -209,6 +209,23 @@ def test_what_was_charged_is_not_opened_again(market: Market) -> None:
     assert len(market.home.settlements()) == 1
 
 
+def test_a_new_party_without_programme_does_not_hold_up_the_others(
+    market: Market, clock: Clock
+) -> None:
+    settle(market)
+    later = clock(AFTER + timedelta(hours=1))
+    received(market, "N111", "m1", "r1", {"8712423010208": 1_000}, later)
+    (outcome,) = settle(market, later)
+    assert (outcome.state, outcome.version, outcome.open_periods) == ("settled", 2, 96)
+    assert {row["charged_eur"] for row in charges(market.home) if row["version"] == 2} == {0}
+
+
+def test_the_tso_is_no_party(market: Market) -> None:
+    received(market, "N111", "m1", "r1", {TSO: 1_000}, AFTER)
+    (outcome,) = settle(market)
+    assert (outcome.state, outcome.reason[:7]) == ("refused", "the TSO")
+
+
 # ---- what is open -------------------------------------------------------------------------------
 def test_a_missing_price_is_open_until_it_comes(tmp_path: Path, clock: Clock) -> None:
     market = closing(tmp_path)
@@ -396,6 +413,26 @@ def test_settle_tells_each_day_and_leaves_with_an_error_where_one_is_open(market
     assert both.code == CANNOT
     assert [one["state"] for one in json.loads(both.out)] == ["unchanged", "open"]
     assert f"{DAY + ONE_DAY}  open: " in both.err
+
+
+def test_what_was_settled_is_shown_and_exported(market: Market, tmp_path: Path) -> None:
+    settle(market)
+    on = ("--day", DAY, "--home", market.home.root)
+    shown = tell("show", "settlement", *on)
+    assert shown.code == DONE, shown.all
+    assert "charged EUR" in shown.out
+    for table in ("imbalance", "settlement_findings"):
+        assert tell("show", table, *on).code == DONE
+    rows = json.loads(tell("show", "imbalance", *on, "--json").out)
+    assert sum(Decimal(row["amount_eur"]) for row in rows) == 0
+    out = tmp_path / "imbalance.csv"
+    assert tell("export", "imbalance", "--out", out, *on).code == DONE
+    with out.open(encoding="utf-8") as file:
+        written = [Decimal(row["amount_eur"]) for row in csv.DictReader(file)]
+    assert written == [Decimal(row["amount_eur"]) for row in rows]
+    assert tell("show", "imbalance", "--run", "1", "--home", market.home.root).code == WRITTEN_WRONG
+    unsettled = tell("show", "imbalance", "--day", DAY + ONE_DAY, "--home", market.home.root)
+    assert unsettled.code == CANNOT
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,8 @@ class _Day:
                 kind=newest["kind"],
             )
         parties = sorted({*net, *planned.positions})
+        if self._parameters.tso in parties:
+            return self._no(REFUSED_DAY, "the TSO cannot be a party too: give it a GLN of its own")
         lines = settlement.lines(
             net,
             {brp: planned.of(brp, self._parameters) for brp in parties},
@@ -228,6 +230,8 @@ class _Day:
         before = self._home.table_of_settlement(
             self._versions[-1]["settlement"], self._day, IMBALANCE
         )
+        # The line of the TSO is open where any other is, and charges nothing of its own.
+        others = (settlement.NOBODY, self._parameters.tso)
         was, now = (
             {
                 (brp, position)
@@ -235,7 +239,7 @@ class _Day:
                     *(table[name].to_pylist() for name in ("brp", "position", "status")),
                     strict=True,
                 )
-                if status == settlement.SETTLED and brp != settlement.NOBODY
+                if status == settlement.SETTLED and brp not in others
             }
             for table in (before, imbalance)
         )
