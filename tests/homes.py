@@ -17,6 +17,7 @@ from kwartier.arrays import NOT_READ
 from tests import market
 
 TAKEN_IN = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
+TAKEN_IN += ("programmes", "prices")
 READINGS = pa.schema(
     [
         ("accounting_point", pa.int64()),

@@ -7,9 +7,10 @@ Source: SD030 v4.0 §elements; domain §8.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,42 @@ class Acknowledgement:
     def accepted(self) -> bool:
         """Tell whether the document was accepted."""
         return all(reason.code == ACCEPTED for reason in self.reasons) and bool(self.reasons)
+
+
+@dataclass(frozen=True)
+class Programme:
+    """The programme of a party for a market day: its net position, and its trades.
+
+    `version` orders programmes of the same party and day: the highest counts. Of each period [Wh]:
+    `net` is the net position, planned infeed less offtake, None where only trades are told;
+    `trades` by counterparty what is sold to it, below 0 bought of it.
+    """
+
+    id: str
+    version: int
+    created_at: int
+    brp: str
+    receiver: str
+    market_day: date
+    net: tuple[int, ...] | None
+    trades: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class ImbalancePrices:
+    """The settled imbalance prices of a market day [EUR/MWh]; None where there is none.
+
+    `long` is what a surplus is paid, `short` what a shortage pays.
+    """
+
+    id: str
+    version: int
+    created_at: int
+    sender: str
+    receiver: str
+    market_day: date
+    long: tuple[Decimal | None, ...]
+    short: tuple[Decimal | None, ...]
 
 
 # What rows of tables.SERIES say of the document, and of the series: name here → column there.

@@ -32,9 +32,9 @@ def day_start(day: date) -> int:
     return int(datetime.combine(day, time(), CLOCK).astimezone(UTC).timestamp())
 
 
-def at_hour(day: date, hour: int) -> int:
-    """Give the moment at which the local clock first shows an hour of a day [s UTC]."""
-    return int(datetime.combine(day, time(hour), CLOCK).timestamp())
+def at_hour(day: date, hour: int, minute: int = 0) -> int:
+    """Give the moment at which the local clock first shows a time of a day [s UTC]."""
+    return int(datetime.combine(day, time(hour, minute), CLOCK).timestamp())
 
 
 @lru_cache(maxsize=4096)

@@ -58,6 +58,10 @@ TEXT = pa.string()
 WH = pa.int64()
 MOMENT = pa.timestamp("s", "UTC")
 DAY = pa.date32()
+# Money is decimal: EUR/MWh to 5 decimals, so an amount, Wh × price, needs 11 and no rounding.
+PRICE = pa.decimal128(14, 5)
+AMOUNT = pa.decimal128(30, 11)
+EUR = pa.decimal128(18, 2)
 
 
 def _annual(name: str, what: str) -> Column:
@@ -293,6 +297,84 @@ STANDARD_FRACTIONS = Table(
     ),
 )
 
+_RECORDED = next(column for column in _VALIDITY if column.name == "recorded_at")
+_PRICED = "EUR/MWh"
+
+PROGRAMMES = Table(
+    "programmes",
+    "The programmes of balance responsible parties: what each plans to bring in, net.",
+    "Netcode (E-programma); ENTSO-E 451-2; domain §9",
+    (
+        Column("brp", TEXT, "GLN-13", "balance responsible party", key=True),
+        Column("period_start", MOMENT, "UTC", "when the period starts", key=True),
+        Column(
+            "counterparty",
+            TEXT,
+            "GLN-13",
+            "the party of a trade; empty: the net position",
+            key=True,
+            required=False,
+        ),
+        Column(
+            "position_wh",
+            WH,
+            "Wh",
+            "net position: planned infeed less offtake; of a trade: sold to the counterparty, "
+            "below 0 bought of it; also as position_kwh",
+        ),
+        Column(
+            "version",
+            pa.int32(),
+            "1",
+            "of the programme of a day; the highest counts, whole",
+            key=True,
+            required=False,
+            default=1,
+        ),
+        _RECORDED,
+    ),
+)
+
+PRICES = Table(
+    "prices",
+    "Imbalance prices: settled ones, or the regulation state with its component prices.",
+    "IPS; ENTSO-E 451-6; domain §9",
+    (
+        Column("period_start", MOMENT, "UTC", "when the period starts", key=True),
+        Column(
+            "regulation_state",
+            pa.int8(),
+            "code",
+            "0 none, 1 up only, -1 down only, 2 both",
+            required=False,
+        ),
+        Column("price_up_eur_per_mwh", PRICE, _PRICED, "of upward regulation", required=False),
+        Column("price_down_eur_per_mwh", PRICE, _PRICED, "of downward regulation", required=False),
+        Column(
+            "price_mid_eur_per_mwh",
+            PRICE,
+            _PRICED,
+            "middle of the lowest upward and the highest downward bid",
+            required=False,
+        ),
+        Column(
+            "price_long_eur_per_mwh",
+            PRICE,
+            _PRICED,
+            "settled: what a surplus is paid; where absent: by the state and the component prices",
+            required=False,
+        ),
+        Column(
+            "price_short_eur_per_mwh",
+            PRICE,
+            _PRICED,
+            "settled: what a shortage pays; where absent: by the state and the component prices",
+            required=False,
+        ),
+        _RECORDED,
+    ),
+)
+
 READINGS = Table(
     "readings",
     "Readings of registers, one row each, as delivered.",
@@ -516,6 +598,78 @@ DIFFERENCES = Table(
     ),
 )
 
+_RESPONSIBLE = Column(
+    "brp",
+    TEXT,
+    "GLN-13",
+    "balance responsible party; the TSO on its own line; empty: restantvolume",
+    key=True,
+)
+_REASONS = "no_programme; no_price; others_open: on the line of the TSO"
+
+IMBALANCE = Table(
+    "imbalance",
+    "What each party was out of balance in a period, and what that costs.",
+    "IPS; domain §9",
+    (
+        *_PERIOD,
+        _RESPONSIBLE,
+        Column("allocated_wh", WH, "Wh", "infeed less offtake, of all grid areas, with losses"),
+        Column("programme_wh", WH, "Wh", "net position planned; empty: none"),
+        Column("imbalance_wh", WH, "Wh", "allocated less planned; above 0 surplus, below shortage"),
+        Column("price_eur_per_mwh", PRICE, _PRICED, "long of a surplus, short of a shortage"),
+        Column("amount_eur", AMOUNT, "EUR", "to the party, below 0 from it; exact, not rounded"),
+        Column("status", TEXT, "code", "settled open"),
+        Column("reason", TEXT, "code", f"why it is open: {_REASONS}"),
+    ),
+)
+
+SETTLEMENT = Table(
+    "settlement",
+    "What each party is charged for a day: each settlement charges the difference to those before.",
+    "domain §9; decisions §40",
+    (
+        Column("market_day", DAY, "local day", "the day", key=True),
+        _RESPONSIBLE,
+        Column("version", pa.int32(), "1", "the how manieth settlement of the day", key=True),
+        Column("kind", TEXT, "code", "preliminary final difference"),
+        Column("settlement", TEXT, "id", "the settlement that made it"),
+        Column("settled_at", MOMENT, "UTC", "the moment as known at"),
+        Column("periods_settled", pa.int32(), "1", "periods with an amount"),
+        Column("periods_open", pa.int32(), "1", "periods without one"),
+        Column("surplus_wh", WH, "Wh", "sum of the surpluses of the settled periods"),
+        Column("shortage_wh", WH, "Wh", "sum of the shortages of the settled periods, 0 or more"),
+        Column("total_eur", EUR, "EUR", "of the settled periods, to the party; rounded here, once"),
+        Column("before_eur", EUR, "EUR", "charged by the settlements before"),
+        Column("charged_eur", EUR, "EUR", "charged now: the total less what was charged before"),
+    ),
+)
+
+SETTLEMENT_FINDINGS = Table(
+    "settlement_findings",
+    "What was doubtful in the programmes and prices that a day was settled with.",
+    "domain §9; decisions §39",
+    (
+        Column("market_day", DAY, "local day", "the day", key=True),
+        Column(
+            "rule",
+            TEXT,
+            "name",
+            "trade_mismatch: the other side says otherwise; trade_one_sided: the other side says "
+            "nothing; programme_not_its_trades; no_programme; price_not_by_rule: settled prices "
+            "are not those of the state",
+            key=True,
+        ),
+        Column("brp", TEXT, "GLN-13", "the party that said it; empty: of prices", key=True),
+        Column("counterparty", TEXT, "GLN-13", "the other party of a trade; else empty", key=True),
+        Column("first_period", pa.int32(), "1", "first period touched"),
+        Column("last_period", pa.int32(), "1", "last period touched"),
+        Column("periods", pa.int32(), "1", "periods touched"),
+        Column("observed", WH, "Wh", "sum said over those periods; of prices 1e-5 EUR/MWh"),
+        Column("expected", WH, "Wh", "sum that the other side says, or that follows"),
+    ),
+)
+
 SERIES = Table(
     "series",
     "Series of documents that were accepted from other parties, one row each.",
@@ -561,9 +715,14 @@ TABLES = (
     READINGS,
     VOLUMES,
     STANDARD_FRACTIONS,
+    PROGRAMMES,
+    PRICES,
     DAY_ROWS,
     *RESULTS,
     DIFFERENCES,
+    IMBALANCE,
+    SETTLEMENT,
+    SETTLEMENT_FINDINGS,
     SERIES,
 )
 

@@ -13,10 +13,24 @@ from typing import Annotated
 import typer
 
 import kwartier
-from kwartier.apps import compare_command, intake_commands, run_commands, show_commands
+from kwartier.apps import (
+    compare_command,
+    intake_commands,
+    run_commands,
+    settlement_commands,
+    show_commands,
+)
 from kwartier.apps.options import CANNOT, app
 
-__all__ = ["app", "compare_command", "intake_commands", "main", "run_commands", "show_commands"]
+__all__ = [
+    "app",
+    "compare_command",
+    "intake_commands",
+    "main",
+    "run_commands",
+    "settlement_commands",
+    "show_commands",
+]
 
 
 def _version(asked: bool) -> None:

@@ -39,6 +39,9 @@ class Table(StrEnum):
     FRACTIONS = "fractions"
     INDIVIDUAL = "individual"
     DIFFERENCES = "differences"
+    IMBALANCE = "imbalance"
+    SETTLEMENT = "settlement"
+    SETTLEMENT_FINDINGS = "settlement_findings"
 
 
 class Clock(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -56,6 +57,24 @@ _SUMMED = {
         ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
         [("before_wh", "sum"), ("after_wh", "sum"), ("changed_wh", "sum"), ("quarters", "sum")],
     ),
+    "imbalance": (
+        ["market_day", "brp", "status", "reason"],
+        [
+            ("position", "count"),
+            ("allocated_wh", "sum"),
+            ("programme_wh", "sum"),
+            ("imbalance_wh", "sum"),
+            ("amount_eur", "sum"),
+        ],
+    ),
+    "settlement": (
+        ["market_day", "brp", "version", "kind"],
+        [("total_eur", "sum"), ("before_eur", "sum"), ("charged_eur", "sum")],
+    ),
+    "settlement_findings": (
+        ["market_day", "rule", "brp", "counterparty"],
+        [("periods", "sum"), ("observed", "sum"), ("expected", "sum")],
+    ),
 }
 _HEADS = {
     "volume_wh_sum": "kWh",
@@ -74,6 +93,17 @@ _HEADS = {
     "after_wh_sum": "after kWh",
     "changed_wh_sum": "changed kWh",
     "quarters_sum": "quarters",
+    "position_count": "quarters",
+    "allocated_wh_sum": "allocated kWh",
+    "programme_wh_sum": "programme kWh",
+    "imbalance_wh_sum": "imbalance kWh",
+    "amount_eur_sum": "EUR",
+    "total_eur_sum": "total EUR",
+    "before_eur_sum": "before EUR",
+    "charged_eur_sum": "charged EUR",
+    "periods_sum": "quarters",
+    "observed_sum": "said Wh",
+    "expected_sum": "expected Wh",
 }
 # What the codes under a table stand for.
 _OF_SERIES = (
@@ -90,11 +120,15 @@ LEGEND = {
     "area's, FBL that of all areas, STD the standard profile",
     "balance": "SMA smart meter, PRF by profile, TMT telemetry, DIM unmetered,\n"
     "NVB TVB OVB NVL grid losses, NKP couplings, RST restantvolume: what no party bears",
+    "imbalance": "above 0 a surplus, below a shortage; EUR to the party; the last GLN may be the "
+    "TSO's own;\nno party: restantvolume",
     "residual": "residual: what is left for the profiled offtake; RCF: residual ÷ assumed offtake",
 }
 _SHOWN_PROBLEMS, _SHOWN_ROWS = 20, 4
 # A column by which a file that came in at the wrong door is known, and its own door.
 _DOORS = {
+    "position_wh": "these look like programmes, which 'kwartier programmes' takes in",
+    "price_long_eur_per_mwh": "these look like prices, which 'kwartier prices' takes in",
     "coupling": "this looks like couplings, which 'kwartier couplings' takes in",
     "volume_wh": "these look like quarter volumes, which 'kwartier volumes' takes in",
     "volume_kwh": "these look like quarter volumes, which 'kwartier volumes' takes in",
@@ -178,7 +212,9 @@ def _show_balance(rows: pa.Table) -> None:
     print(LEGEND["balance"])
 
 
-def _number(column: str, value: int | None) -> str:
+def _number(column: str, value: int | Decimal | None) -> str:
+    if isinstance(value, Decimal) or (value is None and column.endswith("_eur")):
+        return "–" if value is None else f"{value:,.2f}"
     if column.endswith("_wh"):
         return kwh(value)
     decimals = _DECIMALS.get(column, 0)

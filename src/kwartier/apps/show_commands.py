@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,8 @@ from kwartier.apps.options import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_OF_SETTLEMENT = (Table.IMBALANCE, Table.SETTLEMENT, Table.SETTLEMENT_FINDINGS)
+
 
 def _result(
     table: Table, home: Path, day: date | None, to: date | None, area: str | None, run: str | None
@@ -39,6 +42,10 @@ def _result(
     from kwartier import runs
 
     kept = kwartier.Home(home)
+    if table in _OF_SETTLEMENT:
+        if day is None or area is not None:
+            raise typer.BadParameter(f"{table.value} is of a day: give --day, no --run or --area")
+        return runs.settled(kept, table.value, days_between(day, to))
     if run is not None:
         return runs.of_run(kept, runs.ledger_of(kept).get(run), table.value)
     days = days_between(day, to) if day is not None else []
@@ -68,7 +75,8 @@ def show(
 
 
 def _plain(value: Any) -> str:
-    return str(value.isoformat())
+    # A float of a program would round an amount.
+    return str(value) if isinstance(value, Decimal) else str(value.isoformat())
 
 
 @app.command(

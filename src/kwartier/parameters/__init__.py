@@ -94,6 +94,14 @@ class Parameters:
     accepted_days: int
     created_ahead_seconds: int
     series_of_group: Mapping[str, int]
+    programme_deadline: tuple[int, int]
+    missing_programme: str
+    price_rule: Mapping[int, tuple[PriceOf, PriceOf]]
+    final_settlement_run: str
+    settlement_months: int
+    settlement_areas: tuple[str, ...]
+    tso: str
+    tso_area: str
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -184,6 +192,49 @@ def _calendar_run(kind: Any, entry: Any) -> CalendarRun:
 # Who bears the residual (parameter residual_assigned_to).
 ON_OFFTAKE, ON_NOBODY = "offtake", "nobody"
 
+# What a missing programme counts as (parameter missing_programme).
+LEFT_OPEN, AS_ZERO = "open", "zero"
+
+UP, DOWN, MIDDLE = "up", "down", "mid"
+LOWEST, HIGHEST = "min", "max"
+
+
+class PriceOf(NamedTuple):
+    """Which of the component prices is a price: the only one, the lowest, or the highest."""
+
+    choice: str
+    components: tuple[str, ...]
+
+
+def _price_of(text: Any) -> PriceOf:
+    choice, *components = str(text).split()
+    if not components:
+        choice, components = LOWEST, [choice]
+    if choice not in (LOWEST, HIGHEST) or not set(components) <= {UP, DOWN, MIDDLE}:
+        raise ValueError
+    return PriceOf(choice, tuple(components))
+
+
+def _price_rule(value: Any) -> Mapping[int, tuple[PriceOf, PriceOf]]:
+    rule = {}
+    for state, (long, short) in value.items():
+        rule[int(state)] = (_price_of(long), _price_of(short))
+    return rule
+
+
+def _clock(value: Any) -> tuple[int, int]:
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", str(value))
+    if not found:
+        raise ParameterError("expected a local time as '14:00', in quotes")
+    return int(found[1]), int(found[2])
+
+
+def _digits(value: Any, length: int) -> str:
+    if not re.fullmatch(rf"[0-9]{{{length}}}", str(value)):
+        raise ParameterError(f"expected {length} digits")
+    return str(value)
+
+
 # How a value is read from YAML; a value that this refuses is an error of the file.
 _READ: dict[str, Any] = {
     "legal_ground": lambda v: v if isinstance(v, date) else date.fromisoformat(v),
@@ -199,6 +250,13 @@ _READ: dict[str, Any] = {
     "residual_alarm_high": lambda v: Fraction(str(v)),
     "run_calendar": _calendar,
     "series_of_group": lambda v: {_one_of(*codes.GROUPS)(g): int(n) for g, n in v.items()},
+    "programme_deadline": _clock,
+    "missing_programme": _one_of(LEFT_OPEN, AS_ZERO),
+    "price_rule": _price_rule,
+    "final_settlement_run": str,
+    "settlement_areas": lambda v: tuple(_digits(area, codes.EAN_DIGITS) for area in v),
+    "tso_area": str,
+    "tso": lambda v: _digits(v, codes.GLN_DIGITS),
 }
 
 

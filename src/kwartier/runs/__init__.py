@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from kwartier.runs.intake import ingest
     from kwartier.runs.moments import Progress, ledger_of, seconds
     from kwartier.runs.results import before, differences, of_run, result
+    from kwartier.runs.settlement_intake import take_prices, take_programmes
+    from kwartier.runs.settling import settle, settled
+    from kwartier.runs.statements import imbalance_reports, statement
     from kwartier.runs.taking import (
         take_couplings,
         take_fractions,
@@ -29,6 +32,9 @@ _WHERE = {
     "intake": ("ingest",),
     "moments": ("Progress", "ledger_of", "seconds"),
     "results": ("before", "differences", "of_run", "result"),
+    "settlement_intake": ("take_prices", "take_programmes"),
+    "settling": ("settle", "settled"),
+    "statements": ("imbalance_reports", "statement"),
     "taking": ("take_couplings", "take_fractions", "take_parameters", "take_register"),
     "volume_intake": ("ingest_volumes",),
 }
@@ -40,6 +46,7 @@ __all__ = [
     "correct",
     "differences",
     "due_of",
+    "imbalance_reports",
     "ingest",
     "ingest_volumes",
     "ledger_of",
@@ -48,9 +55,14 @@ __all__ = [
     "result",
     "run_due",
     "seconds",
+    "settle",
+    "settled",
+    "statement",
     "take_couplings",
     "take_fractions",
     "take_parameters",
+    "take_prices",
+    "take_programmes",
     "take_register",
 ]
 

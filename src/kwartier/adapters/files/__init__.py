@@ -1,4 +1,4 @@
-"""The file doors: registers, readings, volumes and fractions, from CSV and Parquet.
+"""The file doors: registers, readings, volumes, fractions, programmes, prices; CSV and Parquet.
 
 A broken file is refused as a whole with every problem named; a doubtful row is marked and given on.
 The forms of the files stand in docs/doors.md.
@@ -7,6 +7,8 @@ The forms of the files stand in docs/doors.md.
 from kwartier.adapters.files.columns import FileRefused, Problem
 from kwartier.adapters.files.couplings import read_couplings
 from kwartier.adapters.files.fractions import read_fractions
+from kwartier.adapters.files.prices import read_prices
+from kwartier.adapters.files.programmes import read_programmes
 from kwartier.adapters.files.readings import (
     DAY_BATCH,
     DOOR_RULES,
@@ -27,6 +29,8 @@ __all__ = [
     "Problem",
     "read_couplings",
     "read_fractions",
+    "read_prices",
+    "read_programmes",
     "read_readings",
     "read_register",
     "read_volumes",

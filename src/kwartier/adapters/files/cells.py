@@ -57,7 +57,7 @@ def text_cells(kind: Kind, texts: pa.Array) -> Judged:
     if pa.types.is_dictionary(kind.csv_type):
         typed = texts.dictionary_encode()
     else:
-        typed = _cast_each(pc.utf8_trim(texts, characters=" \t"), kind.csv_type)
+        typed = cast_each(pc.utf8_trim(texts, characters=" \t"), kind.csv_type)
         bad = _mask(pc.and_(typed.is_null(), texts.is_valid()))
         if bad.any():
             faults.append((bad, "out of range"))
@@ -101,7 +101,7 @@ def _mask(array: pa.Array) -> Mask:
     return np.asarray(array.fill_null(False).to_numpy(zero_copy_only=False), bool)
 
 
-def _cast_each(array: pa.Array, to: pa.DataType) -> pa.Array:
+def cast_each(array: pa.Array, to: pa.DataType) -> pa.Array:
     """Cast an array; a cell that cannot be cast becomes null."""
     try:
         return array.cast(to)
@@ -109,7 +109,7 @@ def _cast_each(array: pa.Array, to: pa.DataType) -> pa.Array:
         if len(array) == 1:
             return pa.nulls(1, to)
         half = len(array) // 2
-        return pa.concat_arrays([_cast_each(array[:half], to), _cast_each(array[half:], to)])
+        return pa.concat_arrays([cast_each(array[:half], to), cast_each(array[half:], to)])
 
 
 def numbers_of(array: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:
@@ -186,13 +186,13 @@ class Whole:
         if pa.types.is_integer(array.type):
             return self.judge(array.cast(pa.int64()))
         if pa.types.is_floating(array.type) and not self.digits:
-            numbers, bad, null = _scaled(array, 1)
+            numbers, bad, null = scaled(array, 1)
             values, faults = self.judge(array_of(numbers, null | bad, pa.int64()))
             return values, [*marked([(bad, "not a whole number")]), *faults]
         return None
 
 
-def _scaled(array: pa.Array, scale: int) -> tuple[npt.NDArray[np.int64], Mask, Mask]:
+def scaled(array: pa.Array, scale: int) -> tuple[npt.NDArray[np.int64], Mask, Mask]:
     """Give floats times `scale` as whole numbers, where they are none, and where they are null.
 
     A float holds when it is the one nearest to a number of that many decimals: 0.1 does.
@@ -214,6 +214,7 @@ class KilowattHours:
     """Energy in kWh with at most 3 decimals; becomes whole Wh."""
 
     expected: str = "kWh, 0 or more, with a decimal point and at most 3 decimals"
+    signed: bool = False
 
     csv_type = pa.decimal128(18, 3)
     patterns = (
@@ -229,20 +230,21 @@ class KilowattHours:
         return self._limits(wh, array.is_null().to_numpy(zero_copy_only=False))
 
     def _limits(self, wh: npt.NDArray[np.int64], null: Mask) -> Judged:
-        low, high = (wh < 0) & ~null, (wh > MOST_WH) & ~null
+        low, high = (wh < (-MOST_WH if self.signed else 0)) & ~null, (wh > MOST_WH) & ~null
         values = array_of(np.where(null, 0, wh), null, pa.int64())
-        return values, marked([(low, "negative"), (high, "too large")])
+        too_low = "too small" if self.signed else "negative"
+        return values, marked([(low, too_low), (high, "too large")])
 
     def native(self, array: pa.Array) -> Judged | None:
         """Judge decimals and whole numbers; floats that stand for at most 3 decimals."""
         if pa.types.is_floating(array.type):
-            wh, bad, null = _scaled(array, 1000)
+            wh, bad, null = scaled(array, 1000)
             values, faults = self._limits(wh, null | bad)
             return values, [*marked([(bad, "not a number of at most 3 decimals")]), *faults]
         if pa.types.is_integer(array.type):
             array = array.cast(pa.int64()).cast(pa.decimal128(19, 0))
         if pa.types.is_decimal(array.type):
-            typed = _cast_each(array, self.csv_type)
+            typed = cast_each(array, self.csv_type)
             bad = _mask(pc.and_(typed.is_null(), array.is_valid()))
             values, faults = self.judge(typed)
             return values, [*marked([(bad, "more than 3 decimals, or too large")]), *faults]

@@ -1,4 +1,4 @@
-"""Rows with two time axes, as registers are made of: the days on which they hold, when recorded.
+"""Rows with a time axis of what was known when; those of registers also of the days they hold.
 
 Source: domain §4; decisions §2.
 """
@@ -68,20 +68,59 @@ def read_dated(
     ------
     FileRefused : something is wrong in the files; nothing of them may be kept.
     """
+    return read_recorded(
+        paths,
+        table,
+        lambda path: columns,
+        recorded_at,
+        unpacked_bytes,
+        once=f"one row for a {subject}, valid_from and recorded_at",
+        fills=fills,
+        checks=(_ends_before_it_starts, *checks),
+    )
+
+
+def read_recorded(
+    paths: Sequence[Path | str],
+    table: tables.Table,
+    columns: Callable[[Path], Sequence[Column]],
+    recorded_at: datetime,
+    unpacked_bytes: int,
+    *,
+    once: str,
+    fills: Mapping[str, Fill] | None = None,
+    checks: Sequence[Check] = (),
+) -> pa.Table:
+    """Read files of rows that became known at a moment.
+
+    Parameters
+    ----------
+    columns : gives those of a file, which may have one of several forms.
+    once : what was expected, where a key is stated twice.
+    fills : by column, for what stands in no file.
+
+    Returns
+    -------
+    rows : of the table, in the order of the files; a row stated twice is there once.
+
+    Raises
+    ------
+    FileRefused : something is wrong in the files; nothing of them may be kept.
+    """
     troubles = Troubles()
     parts: list[pa.Table] = []
     starts: list[tuple[Path, int, int]] = []  # of each part: its file and its first row there
     for path in map(Path, paths):
-        for batch in batches(path, columns, troubles, unpacked_bytes):
+        for batch in batches(path, columns(path), troubles, unpacked_bytes):
             part = _complete(batch, table, recorded_at, fills or {})
-            for check in (_ends_before_it_starts, *checks):
+            for check in checks:
                 column, expected, found, wrong = check(part)
                 for row in np.flatnonzero(wrong.fill_null(False).to_numpy()).tolist():
                     troubles.add(path, batch.first_row + row, column, expected, found)
             starts.append((path, batch.first_row, part.num_rows))
             parts.append(part)
     rows = pa.concat_tables([table.empty(), *parts]).combine_chunks()
-    doubled = _stated_twice(rows, table, subject, starts, troubles)
+    doubled = _stated_twice(rows, table, once, starts, troubles)
     troubles.refuse()
     return rows.filter(pa.array(~doubled)) if doubled.any() else rows
 
@@ -95,8 +134,8 @@ def _complete(
     for column in table.columns:
         default = recorded_at if column.name == "recorded_at" else column.default
         array = values.get(column.name, pa.nulls(batch.rows, column.type))
-        if column.name == "recorded_at" and column.name in values:
-            array = array.cast(pa.timestamp("s", "UTC"))
+        if column.type == tables.MOMENT and column.name in values:
+            array = array.cast(tables.MOMENT)
         if column.name in fills:
             array = pc.coalesce(array, fills[column.name](batch))
         elif default is not None and array.null_count:
@@ -108,7 +147,7 @@ def _complete(
 def _stated_twice(
     rows: pa.Table,
     table: tables.Table,
-    subject: str,
+    once: str,
     starts: Sequence[tuple[Path, int, int]],
     troubles: Troubles,
 ) -> Mask:
@@ -138,6 +177,5 @@ def _stated_twice(
             part = int(np.searchsorted(ends, row, side="right"))
             path, first_row, count = starts[part]
             at = first_row + row - (int(ends[part]) - count)
-            expected = f"one row for a {subject}, valid_from and recorded_at"
-            troubles.add(path, at, None, expected, "a second one with other content")
+            troubles.add(path, at, None, once, "a second one with other content")
     return doubled

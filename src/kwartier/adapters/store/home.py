@@ -8,8 +8,11 @@ On its storage, which is the home itself or a place elsewhere:
     volumes/market_day=D/ID.parquet                          quarter volumes, as taken in
     readings/market_day=D/grid_area=A/complete-ID.parquet    day rows without holes
     readings/market_day=D/grid_area=A/partial-ID.parquet     day rows with holes or meter status
+    programmes/market_day=D/ID.parquet                       programmes of parties, as taken in
+    prices/market_day=D/ID.parquet                           imbalance prices, as taken in
     doubts/ID.parquet                                        findings made when taking in
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
+    settlements/ID/market_day=D/                             the tables of a settlement
     home                                                     of which home it is, where elsewhere
 
 In the home itself:
@@ -17,6 +20,7 @@ In the home itself:
     storage.json                                             where the storage is, where elsewhere
     parameters/ID.yaml                                       the home's own parameters
     deliveries/N-ID.json                                     the manifest that makes them exist
+    settlements/N-ID.json                                    the manifest that makes it exist
     kept/market_day=D/grid_area=A/NAME                       what blocks added up to; may be lost
     workers/WORKER                                           locked while a worker lives
     ledger.json                                              how its ledger and it know each other
@@ -45,7 +49,7 @@ import numpy as np
 import pyarrow as pa
 
 from kwartier import periods
-from kwartier.adapters.store import quarter_volumes, workers
+from kwartier.adapters.store import quarter_volumes, settlements, workers
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
 from kwartier.adapters.store.settling import mark, storage_for
 from kwartier.adapters.store.storage import (
@@ -70,7 +74,10 @@ from kwartier.adapters.store.writing import (
 from kwartier.arrays import Delivered, Int64s
 
 # The folders of what was taken in; a manifest names every file in them.
-_PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
+_PARTS = (
+    *("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts"),
+    *("programmes", "prices"),
+)
 
 
 class Home:
@@ -237,6 +244,23 @@ class Home:
         merged = quarter_volumes.merged(layers, periods.count(day))
         return merged, [(file["path"], file["sha256"]) for file in files]
 
+    def tables_of_day(
+        self, part: str, day: date, known_at: int | None = None
+    ) -> tuple[list[pa.Table], list[tuple[str, str]]]:
+        """Read the tables of a part that is kept by day, in order of delivery.
+
+        part : programmes or prices.
+
+        Returns
+        -------
+        tables, files : and what they were read from: path on the storage, SHA-256.
+        """
+        self.deliveries()
+        held = self._files.get(f"{part}/market_day={day.isoformat()}", [])
+        files = [f for d, f in held if known_at is None or d["recorded_at"] <= known_at]
+        tables = [read_table(self.storage, file["path"]) for file in files]
+        return tables, [(file["path"], file["sha256"]) for file in files]
+
     def layer_writer(self, day: date, grid_area: str, delivery: str) -> LayerWriter:
         """Begin to write the day rows that a delivery brings of an area and day."""
         return LayerWriter(self.storage, day, grid_area, delivery)
@@ -362,6 +386,25 @@ class Home:
                     if UNFINISHED not in name:
                         return name.removeprefix("run=")
         return None
+
+    def settlements(self) -> list[dict[str, Any]]:
+        """List the manifests of the settlements that were made, in order."""
+        return settlements.manifests(self.root)
+
+    def table_of_settlement(self, settlement: str, day: date, name: str) -> pa.Table:
+        """Read a table of a settlement."""
+        return read_table(self.storage, settlements.place(settlement, day, name))
+
+    def write_settlement(
+        self, settlement: str, made: Mapping[tuple[date, str], pa.Table], **manifest: Any
+    ) -> None:
+        """Write the tables of a settlement, by day and name; it exists once its manifest does."""
+        settlements.sweep(self.root, self.storage)
+        files = [
+            self.add(table, settlements.place(settlement, day, name))
+            for (day, name), table in made.items()
+        ]
+        settlements.finish(self.root, settlement, files=files, **manifest)
 
     # -- who works here
 
