@@ -37,6 +37,8 @@ class Table(StrEnum):
     BALANCE = "balance"
     RESIDUAL = "residual"
     FRACTIONS = "fractions"
+    PRIVACY = "privacy"
+    DISCLOSURE = "disclosure"
     DIFFERENCES = "differences"
 
 

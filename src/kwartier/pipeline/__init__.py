@@ -5,6 +5,7 @@ tables. Between them the points with a gap at the edge of the day are looked up 
 it. No narrow table holds the point of a small customer.
 """
 
+from kwartier.pipeline.disclosing import disclosed
 from kwartier.pipeline.narrow import Area, Around, Result, narrow
 from kwartier.pipeline.packing import add_up, digest_of, from_bytes, pack, to_bytes, unpack
 from kwartier.pipeline.wide import Day, Partial, ends_of, measured_of, read_of, wide
@@ -17,6 +18,7 @@ __all__ = [
     "Result",
     "add_up",
     "digest_of",
+    "disclosed",
     "ends_of",
     "from_bytes",
     "measured_of",

@@ -40,6 +40,7 @@ from kwartier.steps import (
     balance,
     brackets,
     estimation,
+    privacy,
     profiles,
     residual,
     telemetry,
@@ -138,6 +139,9 @@ def narrow(
         "residual": closing.residual,
         "fractions": profiles.table(
             *name, [_kind(cell) for cell in cells], lambda kind, d: shapes.of(name[1], kind, d)
+        ),
+        "privacy": privacy.count(
+            day.day, day.points, area.others, telemetry.of_day(area.others, area.delivered)
         ),
     }
     return Result({table.name: made[table.name] for table in tables.RESULTS})
