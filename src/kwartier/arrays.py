@@ -145,8 +145,10 @@ class Points(NamedTuple):
 
     `state` is MEASURABLE, NO_CURRENT or PROFILED; `cell` the index in `cells`; `limit` the physical
     limit [Wh per period]; `rolls_at` where a register begins again at zero [Wh], 0 where that
-    cannot be told; `annual` the annual offtake and infeed (points, 2) [Wh], a default where it is
-    not `annual_known`, and `annual_low` the part of it in the low tariff.
+    cannot be told; `holder` who holds each, below 0 where the register names one, else the number
+    of the point, and None where it names nobody; `annual` the annual offtake and infeed (points, 2)
+    [Wh], a default where it is not `annual_known`, and `annual_low` the part of it in the low
+    tariff.
     """
 
     grid_area: str
@@ -161,9 +163,13 @@ class Points(NamedTuple):
     annual_low: Int64s
     annual_known: Bools
     cells: tuple[Cell, ...]
+    holder: Int64s | None = None
 
     def between(self, first: int, last: int) -> tuple[Points, int]:
-        """Give the points from one number to another without a copy, and where they begin."""
+        """Give the points from one number to another without a copy, and where they begin.
+
+        Who holds them is left out: no batch of points asks.
+        """
         start, end = np.searchsorted(self.number, [first, last + 1]).tolist()
         part = slice(start, end)
         points = Points(
@@ -188,7 +194,7 @@ class AreaPoints(NamedTuple):
 
     `group` is TMT, DIM or NVL, `loss_type` the kind of loss (NVL), `profile` the dimensioned
     profile (DIM), empty: that of the category; `annual`, `annual_low` and `annual_known` as in
-    Points.
+    Points; `holder` who holds each, as there.
     """
 
     number: Int64s
@@ -202,6 +208,7 @@ class AreaPoints(NamedTuple):
     annual: Int64s
     annual_low: Int64s
     annual_known: Bools
+    holder: Int64s | None = None
 
 
 class Couplings(NamedTuple):

@@ -215,6 +215,14 @@ REGISTER = Table(
             "standard fractions of its profile category",
             required=False,
         ),
+        Column(
+            "holder",
+            TEXT,
+            "pseudonym",
+            "who holds the point; points of one holder count as one where small cells are looked "
+            "for; empty: a holder of its own",
+            required=False,
+        ),
         *_VALIDITY,
     ),
 )
@@ -581,6 +589,111 @@ INDIVIDUAL = Table(
     ),
 )
 
+PRIVACY = Table(
+    "privacy",
+    "How many holders are behind each sum of a day, and how large the largest is: no energy.",
+    "domain §10; decisions §33",
+    (
+        Column("market_day", DAY, "local day", "the day", key=True),
+        _AREA,
+        *_PARTY,
+        Column("profile_category", TEXT, "code", "of group PRF; else empty", key=True),
+        Column("consumption_type", TEXT, "code", "of group PRF: AMI AZI; else empty", key=True),
+        _DIRECTION,
+        Column("points", pa.int64(), "1", "accounting points with that direction"),
+        Column("holders", pa.int64(), "1", "who hold them"),
+        Column("shared_holders", pa.int64(), "1", "of these, who hold points of other sums too"),
+        Column(
+            "dominant_share",
+            pa.int64(),
+            "1e-6",
+            "of the largest holder in the standard annual volume, rounded up; empty: there is none",
+        ),
+        Column(
+            "weight",
+            pa.int64(),
+            "1e-12",
+            "the standard annual volume, as part of that of the area and direction",
+        ),
+    ),
+)
+
+DISCLOSURE = Table(
+    "disclosure",
+    "What was done to each sum before it leaves by a protected document, and why: no energy.",
+    "domain §10; decisions §33",
+    (
+        Column("market_day", DAY, "local day", "the day", key=True),
+        _AREA,
+        _PARTY[0],
+        Column("supplier", TEXT, "GLN-13", "supplier; empty: all of the BRP", key=True),
+        _PARTY[2],
+        _DIRECTION,
+        Column("holders", pa.int64(), "1", "who are behind it"),
+        Column(
+            "released",
+            TEXT,
+            "code",
+            "as_it_is; merged, with other suppliers of the BRP as other; alone, to the entitled "
+            "party only",
+        ),
+        Column(
+            "merged",
+            pa.bool_(),
+            "true/false",
+            "true: its supplier is told as other; so it stays in every later run of the day",
+        ),
+        Column(
+            "named",
+            pa.bool_(),
+            "true/false",
+            "true: its supplier was told by its own name, in this run of the day or an earlier one",
+        ),
+        Column(
+            "reason",
+            TEXT,
+            "code",
+            "few: fewer holders than the least; dominant: one of them is more than the share; "
+            "complement: else another were given back; earlier: as in an earlier run; empty: none",
+        ),
+        Column(
+            "thin_change",
+            pa.bool_(),
+            "true/false",
+            "true: it changed against the run before, and fewer than the least may have caused it",
+        ),
+        Column(
+            "attackable",
+            pa.bool_(),
+            "true/false",
+            "true: the audit could compute it, or too few others with it",
+        ),
+    ),
+)
+
+OPEN_DATA = Table(
+    "open_data",
+    "Energy per quarter-hour for everybody; what would tell of few is left out.",
+    "domain §10; decisions §34",
+    (
+        *_PERIOD,
+        _AREA,
+        Column("brp", TEXT, "GLN-13", "balance responsible party; empty: all", key=True),
+        Column("supplier", TEXT, "GLN-13", "supplier; empty: all", key=True),
+        Column("group", TEXT, "code", "SMA PRF TMT DIM NVL; empty: all", key=True),
+        _DIRECTION,
+        Column("volume_wh", WH, "Wh", "energy of the period; empty: left out"),
+        Column(
+            "status",
+            TEXT,
+            "code",
+            "published; few and dominant: left out for its holders; complement: left out to "
+            "protect another",
+        ),
+        Column("run", TEXT, "UUID", "the run it is of"),
+    ),
+)
+
 DIFFERENCES = Table(
     "differences",
     "What a run changed against the run before it, per party.",
@@ -707,7 +820,7 @@ SERIES = Table(
 )
 
 # What a run writes.
-RESULTS = (ALLOCATION, COVERAGE, FINDINGS, BALANCE, RESIDUAL, FRACTIONS, INDIVIDUAL)
+RESULTS = (ALLOCATION, COVERAGE, FINDINGS, BALANCE, RESIDUAL, FRACTIONS, INDIVIDUAL, PRIVACY)
 
 TABLES = (
     REGISTER,
@@ -719,7 +832,9 @@ TABLES = (
     PRICES,
     DAY_ROWS,
     *RESULTS,
+    DISCLOSURE,
     DIFFERENCES,
+    OPEN_DATA,
     IMBALANCE,
     SETTLEMENT,
     SETTLEMENT_FINDINGS,

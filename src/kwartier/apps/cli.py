@@ -16,6 +16,7 @@ import kwartier
 from kwartier.apps import (
     compare_command,
     intake_commands,
+    publish_commands,
     run_commands,
     settlement_commands,
     show_commands,
@@ -27,8 +28,14 @@ __all__ = [
     "compare_command",
     "intake_commands",
     "main",
+    "publish_commands",
     "run_commands",
     "settlement_commands",
+    "show_commands",
+]
+
+__all__ = [
+    "app",
     "show_commands",
 ]
 

@@ -38,6 +38,8 @@ class Table(StrEnum):
     RESIDUAL = "residual"
     FRACTIONS = "fractions"
     INDIVIDUAL = "individual"
+    PRIVACY = "privacy"
+    DISCLOSURE = "disclosure"
     DIFFERENCES = "differences"
     IMBALANCE = "imbalance"
     SETTLEMENT = "settlement"

@@ -53,6 +53,10 @@ _SUMMED = {
         ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
         [("accounting_point", "count_distinct"), ("volume_wh", "sum")],
     ),
+    "privacy": (
+        ["market_day", "grid_area", "group", "direction"],
+        [("points", "sum"), ("supplier", "count"), ("holders", "min")],
+    ),
     "differences": (
         ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
         [("before_wh", "sum"), ("after_wh", "sum"), ("changed_wh", "sum"), ("quarters", "sum")],
@@ -82,6 +86,8 @@ _HEADS = {
     "accounting_point_count_distinct": "points",
     "rule_count": "findings",
     "rows_sum": "rows not kept",
+    "supplier_count": "sums",
+    "holders_min": "fewest holders",
     "residual_wh_sum": "residual kWh",
     "assumed_offtake_wh_sum": "assumed offtake kWh",
     "assumed_infeed_wh_sum": "assumed infeed kWh",
@@ -122,6 +128,9 @@ LEGEND = {
     "NVB TVB OVB NVL grid losses, NKP couplings, RST restantvolume: what no party bears",
     "imbalance": "above 0 a surplus, below a shortage; EUR to the party; the last GLN may be the "
     "TSO's own;\nno party: restantvolume",
+    "privacy": "points and holders behind the sums of each BRP and supplier, by the register",
+    "disclosure": "merged: told with other suppliers of the BRP; remaining: small all the same,\n"
+    "told to the entitled party alone; thin changes: too few may have caused them",
     "residual": "residual: what is left for the profiled offtake; RCF: residual ÷ assumed offtake",
 }
 _SHOWN_PROBLEMS, _SHOWN_ROWS = 20, 4
@@ -170,6 +179,9 @@ def show(name: str, rows: pa.Table) -> None:
     if name == "balance":
         _show_balance(rows)
         return
+    if name == "disclosure":
+        _show_disclosure(rows)
+        return
     keys, sums = _SUMMED[name]
     summed = (
         by_period(rows).group_by(keys).aggregate(sums).sort_by([(key, "ascending") for key in keys])
@@ -210,6 +222,24 @@ def _show_balance(rows: pa.Table) -> None:
     heads = ["market day", "grid area", "line", "goes out", "comes in"]
     draw("balance, kWh", heads, shown, 3)
     print(LEGEND["balance"])
+
+
+def _show_disclosure(rows: pa.Table) -> None:
+    """Count what was done to the sums of each area, never whose they are."""
+    counts: dict[tuple[str, str], list[int]] = {}
+    for row in rows.to_pylist():
+        if row["supplier"] is None:  # all of a BRP
+            continue
+        told = counts.setdefault((str(row["market_day"]), row["grid_area"]), [0] * 6)
+        alone, small = row["released"] == "alone", row["reason"] in ("few", "dominant")
+        seen = (True, small, row["merged"], alone, row["thin_change"], row["attackable"])
+        for i, is_so in enumerate(seen):
+            told[i] += bool(is_so)
+    heads = ["market day", "grid area"]
+    heads += ["sums", "small", "merged", "remaining", "thin changes", "attackable"]
+    shown = [[*key, *(f"{n:,}" for n in told)] for key, told in sorted(counts.items())]
+    draw("disclosure", heads, shown, 2)
+    print(LEGEND["disclosure"])
 
 
 def _number(column: str, value: int | Decimal | None) -> str:

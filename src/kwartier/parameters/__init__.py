@@ -102,6 +102,11 @@ class Parameters:
     settlement_areas: tuple[str, ...]
     tso: str
     tso_area: str
+    disclosure_policy: Mapping[str, str]
+    disclosure_least_holders: int
+    disclosure_dominant_share: Fraction
+    disclosure_groups: tuple[str, ...]
+    disclosure_interval: Fraction
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -189,6 +194,36 @@ def _calendar_run(kind: Any, entry: Any) -> CalendarRun:
     return run
 
 
+# What leaves as it is specified, and what is merged first (parameter disclosure_policy).
+STATUTORY, PROTECTED = "statutory", "protected"
+# Documents by the rules that they are made by; open data are for everybody.
+DUTCH, RSM014, ENERGY_ACCOUNT, OPEN_DATA = "dutch", "rsm014", "energy_account", "open_data"
+FAMILIES = (DUTCH, RSM014, ENERGY_ACCOUNT, OPEN_DATA)
+
+
+def _policies(value: Any) -> Mapping[str, str]:
+    if not isinstance(value, dict) or set(value) != set(FAMILIES):
+        raise ParameterError(f"expected a policy for each of {', '.join(FAMILIES)}")
+    for family, policy in value.items():
+        if policy not in (STATUTORY, PROTECTED):
+            raise ParameterError(f"{family}: expected {STATUTORY} or {PROTECTED}")
+    if value[OPEN_DATA] != PROTECTED:
+        raise ParameterError(f"{OPEN_DATA}: expected {PROTECTED}; everybody reads them")
+    return {family: str(value[family]) for family in FAMILIES}
+
+
+def _holders(value: Any) -> int:
+    if type(value) is not int or value < 2:
+        raise ParameterError("expected a whole number of holders, 2 or more")
+    return value
+
+
+def _groups(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not set(value) <= set(codes.GROUPS):
+        raise ParameterError(f"expected some of {', '.join(codes.GROUPS)}")
+    return tuple(group for group in codes.GROUPS if group in value)
+
+
 # Who bears the residual (parameter residual_assigned_to).
 ON_OFFTAKE, ON_NOBODY = "offtake", "nobody"
 
@@ -257,6 +292,11 @@ _READ: dict[str, Any] = {
     "settlement_areas": lambda v: tuple(_digits(area, codes.EAN_DIGITS) for area in v),
     "tso_area": str,
     "tso": lambda v: _digits(v, codes.GLN_DIGITS),
+    "disclosure_policy": _policies,
+    "disclosure_least_holders": _holders,
+    "disclosure_dominant_share": _share,
+    "disclosure_groups": _groups,
+    "disclosure_interval": _share,
 }
 
 

@@ -41,6 +41,7 @@ from kwartier.steps import (
     brackets,
     estimation,
     individual,
+    privacy,
     profiles,
     residual,
     telemetry,
@@ -140,6 +141,9 @@ def narrow(
         "individual": individual.table(*name, area.others, [*given.own, *reckoned.own]),
         "fractions": profiles.table(
             *name, [_kind(cell) for cell in cells], lambda kind, d: shapes.of(name[1], kind, d)
+        ),
+        "privacy": privacy.count(
+            day.day, day.points, area.others, telemetry.of_day(area.others, area.delivered)
         ),
     }
     return Result({table.name: made[table.name] for table in tables.RESULTS})

@@ -23,19 +23,27 @@ def result(
 ) -> pa.Table:
     """Give a result table of the newest runs: one of tables.RESULTS, or the differences.
 
+    The disclosure is that of the runs published last.
+
     Raises
     ------
     HomeError : no complete run of a day yet.
     ValueError : no such table.
     """
-    schemas = {table.name: table.schema for table in (*tables.RESULTS, tables.DIFFERENCES)}
+    schemas = {
+        table.name: table.schema
+        for table in (*tables.RESULTS, tables.DISCLOSURE, tables.DIFFERENCES)
+    }
     if name not in schemas:
         raise ValueError(f"expected one of {', '.join(schemas)}, not {name!r}")
     found: list[pa.Table] = []
     for day in days_of(days):
-        runs = _newest(home, day, grid_area, refused_too=name == tables.FINDINGS.name)
-        if not runs:
-            raise HomeError(_why_none(home, day, grid_area))
+        if name == tables.DISCLOSURE.name:
+            runs = published(home, day, grid_area)
+        else:
+            runs = _newest(home, day, grid_area, refused_too=name == tables.FINDINGS.name)
+            if not runs:
+                raise HomeError(_why_none(home, day, grid_area))
         found += [of_run(home, run, name) for run in runs]
         if name == tables.FINDINGS.name:  # rows of points that lie in no known area
             known_at = max(run.known_at for run in runs)
@@ -46,6 +54,26 @@ def result(
                 for table in home.table_of("doubts", known_at)
             ]
     return pa.concat_tables([schemas[name].empty_table(), *found]).combine_chunks()
+
+
+def published(home: Home, day: date, grid_area: str | None) -> list[Run]:
+    """Give the run of each area of a day that was published last.
+
+    Raises
+    ------
+    HomeError : none was.
+    """
+    ledger = ledger_of(home)
+
+    def ask() -> list[Run]:
+        areas = sorted({r.grid_area for r in ledger.runs(first=day, last=day, grid_area=grid_area)})
+        held = [ledger.latest(day, area, published=True) for area in areas]
+        return [run for run in held if run is not None]
+
+    runs = steadily(ask)
+    if not runs:
+        raise HomeError(f"no run of {day} was published yet; 'kwartier run --day {day}' first")
+    return runs
 
 
 def _newest(home: Home, day: date, grid_area: str | None, *, refused_too: bool) -> list[Run]:

@@ -26,9 +26,11 @@ from kwartier.adapters.ledger import (
 )
 from kwartier.adapters.store import Home, HomeError
 from kwartier.engines.spark import ClusterError
+from kwartier.pipeline import disclosed
 from kwartier.runs.moments import identity, parameters_of, seconds
 from kwartier.runs.way import Made, Way
-from kwartier.steps import correction
+from kwartier.steps import correction, disclosure
+from kwartier.steps.disclosure import Before
 
 if TYPE_CHECKING:
     from kwartier.adapters.ledger import Ledger
@@ -194,8 +196,24 @@ class Runner:
                 for name, withdraw in _WITHDRAW.items()
             }
             tables = {**tables, **withdrawn}
+        tables = {**tables, "disclosure": self._disclosed(run, tables, before)}
         files = self._write(run, tables)
         return self._end(self._ledger.complete, run, Content(**content, tables=files), publish=True)
+
+    def _disclosed(self, run: Run, tables: Mapping[str, pa.Table], before: Run | None) -> pa.Table:
+        """Say what of a run may be told by protected documents, audited."""
+        earlier = None
+        if before is not None:
+            of_before = (before.market_day, before.grid_area, before.run)
+            earlier = Before.of(
+                *(
+                    self._home.table_of_run(*of_before, name)
+                    for name in ("allocation", "privacy", "disclosure")
+                )
+            )
+        held = parameters_of(self._home, run.market_day, run.known_at)
+        now = disclosure.Run(tables["allocation"], tables["privacy"])
+        return disclosed(now, earlier, held).report
 
     def _with_doubts(self, run: Run, findings: pa.Table) -> pa.Table:
         """Add to the findings of a run those that were made when its data were taken in."""

@@ -146,6 +146,17 @@ def give(points: AreaPoints, delivered: Delivered, periods: int) -> Given:
     return Given(lines, covered, losses, each, np.concatenate(missing))
 
 
+def of_day(points: AreaPoints, delivered: Delivered) -> Int64s:
+    """Give what was delivered of points on the day, (points, 2) [Wh]; below 0 where nothing was."""
+    made = np.full((len(points.number), 2), -1, np.int64)
+    for direction in range(2):
+        row = place_in(delivered.number * 2 + delivered.direction, points.number * 2 + direction)
+        came = row >= 0
+        volume = delivered.volume[row[came]]
+        made[came, direction] = np.where(volume == NOT_READ, 0, volume).sum(axis=1)
+    return made
+
+
 def exchange(couplings: Couplings, delivered: Delivered, periods: int) -> Exchange:
     """Sum what comes into an area and goes out of it over its couplings; both must be there."""
     sums = np.zeros((2, periods), np.int64)

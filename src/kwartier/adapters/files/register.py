@@ -54,6 +54,7 @@ _KINDS: dict[str, Kind] = {
     "digits": Whole(f"a whole number from 1 to {_MOST_DIGITS}", 1, _MOST_DIGITS, pa.int8()),
     "loss_type": token(codes.LOSS_TYPES),
     "dimensioned_profile": NAME,
+    "holder": NAME,
     **VALIDITY,
 }
 

@@ -13,6 +13,7 @@ On its storage, which is the home itself or a place elsewhere:
     doubts/ID.parquet                                        findings made when taking in
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
     settlements/ID/market_day=D/                             the tables of a settlement
+    open/market_day=D/grid_area=A/N-ID.parquet               what was published for everybody
     home                                                     of which home it is, where elsewhere
 
 In the home itself:
@@ -72,6 +73,7 @@ from kwartier.adapters.store.writing import (
     write_text,
 )
 from kwartier.arrays import Delivered, Int64s
+from kwartier.tables import OPEN_DATA
 
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = (
@@ -376,6 +378,28 @@ class Home:
     def forget_run(self, day: date, grid_area: str, run: str) -> None:
         """Take away the tables of a run that did not come to be complete."""
         self.storage.delete_folder(self.run_place(day, grid_area, run))
+
+    # -- what was published for everybody
+
+    def add_open(self, table: pa.Table, day: date, grid_area: str, run: str) -> None:
+        """Keep what is published of a run for everybody, as the last of the day and area."""
+        number = len(self.open_runs(day, grid_area)) + 1
+        self.add(table, f"open/{partition(day, grid_area)}/{number:08d}-{run}.parquet")
+
+    def open_runs(self, day: date, grid_area: str) -> list[tuple[str, str]]:
+        """List the runs that were published for everybody, in order: id and place."""
+        end = ".parquet"
+        places = sorted(self.storage.places(f"open/{partition(day, grid_area)}"))
+        return [
+            (place.removesuffix(end).rpartition("/")[2].partition("-")[2], place)
+            for place in places
+            if place.endswith(end)
+        ]
+
+    def open_table(self, place: str) -> pa.Table:
+        """Read what was published for everybody at a place."""
+        # Parquet knows no moments in whole seconds.
+        return read_table(self.storage, place).cast(OPEN_DATA.schema)
 
     def a_run(self) -> str | None:
         """Give the id of a run of which tables are there; None where there are none."""

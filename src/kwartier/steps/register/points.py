@@ -16,7 +16,7 @@ from kwartier import codes, findings, kernels, periods
 from kwartier.arrays import AreaPoints, Bools, Cell, Int32s, Int64s, Points
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
-from kwartier.steps.register.rows import Connection, Part, Party
+from kwartier.steps.register.rows import Connection, Part, Party, numbered_holders
 from kwartier.validity import Axes, History
 
 _Words = TypeVar("_Words")
@@ -65,6 +65,8 @@ class Register:
         row = self._history.row
         self._party, self._connection = party[row], connection[row]
         self._annual = tuple(column[row] for column in annual)
+        holder = numbered_holders(parts)
+        self._holder = None if holder is None else holder[row]
         self._parties, self._connections = list(parties), list(connections)
         self._areas = sorted({party.grid_area for party in parties})
         place = {area: i for i, area in enumerate(self._areas)}
@@ -162,6 +164,7 @@ class Register:
             annual=made.annual,
             annual_low=made.annual_low,
             annual_known=made.annual_known,
+            holder=made.holder,
         )
         kinds = np.array(others.loss_type, object)
         twice = [np.empty(0, findings.RECORD)]
@@ -202,6 +205,7 @@ class Register:
             annual_low=np.empty((n, 2), np.int64),
             annual_known=np.empty((n, 2), bool),
             cells=tuple(cells),
+            holder=self._holder_of(rows),
         )
         above = kernels.points_of(
             rows,
@@ -210,11 +214,18 @@ class Register:
             self._annual,
             (*terms[:7], most),
             cell_of,
-            points[2:-1],
+            points[2 : Points._fields.index("cells")],
         )
         if not above:
             return points, np.empty(0, findings.RECORD)
         return points, _cap(points, most[self._connection[rows]])
+
+    def _holder_of(self, rows: Int64s) -> Int64s | None:
+        """Tell who holds the point of each row; a point of which it is not said is held apart."""
+        if self._holder is None:
+            return None
+        named = self._holder[rows]
+        return np.where(named < 0, named, self._history.subject[rows])
 
 
 class _Terms(NamedTuple):

@@ -90,15 +90,17 @@ _AXES = ("accounting_point", "valid_from", "valid_to", "recorded_at")
 _ANNUAL = tuple(
     f"annual_{of}_{tariff}_wh" for of in ("offtake", "infeed") for tariff in ("normal", "low")
 )
+_HOLDER = "holder"
 # What is read of tables.REGISTER.
-COLUMNS = (*_AXES, *Party._fields, *Connection._fields, *_ANNUAL)
+COLUMNS = (*_AXES, *Party._fields, *Connection._fields, *_ANNUAL, _HOLDER)
 
 
 class Part(NamedTuple):
     """Some rows of the register as numbers.
 
     `party` and `connection` are indexes in `parties` and `connections`; `annual` holds the annual
-    volumes in the order of the columns [Wh], (rows) each, -1 where not given.
+    volumes in the order of the columns [Wh], (rows) each, -1 where not given; `holder` the names
+    of who hold the points, as a dictionary; None where no row gives one.
     """
 
     axes: Axes
@@ -107,6 +109,7 @@ class Part(NamedTuple):
     annual: tuple[Int64s, ...]
     parties: Sequence[Party]
     connections: Sequence[Connection]
+    holder: pa.Array | None = None
 
 
 def part_of(rows: pa.Table, known_at: int) -> Part:
@@ -124,7 +127,38 @@ def part_of(rows: pa.Table, known_at: int) -> Part:
         tuple(numbers(rows[name], _UNKNOWN) for name in _ANNUAL),
         [Party(*words) for words in parties],
         [Connection(*words) for words in connections],
+        _holder(rows[_HOLDER]),
     )
+
+
+def _holder(column: pa.ChunkedArray) -> pa.Array | None:
+    """Give a column of names as a dictionary; None where all are empty."""
+    if column.null_count == len(column):
+        return None
+    together = column.combine_chunks()
+    coded = pa.types.is_dictionary(together.type)
+    return together if coded else together.dictionary_encode()
+
+
+def numbered_holders(parts: Sequence[Part]) -> Int64s | None:
+    """Number the holders of all rows: the same name, the same number below 0; 0 where none is.
+
+    None where no row of any part names one.
+    """
+    if all(part.holder is None for part in parts):
+        return None
+    words = pa.dictionary(pa.int32(), pa.string())
+    chunks = [
+        (
+            pa.nulls(len(part.party), pa.string()).dictionary_encode()
+            if part.holder is None
+            else part.holder
+        ).cast(words)
+        for part in parts
+    ]
+    together = pa.chunked_array(chunks, words).unify_dictionaries()
+    codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in together.chunks]
+    return np.asarray(-1 - np.concatenate(codes).astype(np.int64))
 
 
 def _combined(rows: pa.Table, names: Sequence[str]) -> tuple[Int32s, list[tuple[Any, ...]]]:
