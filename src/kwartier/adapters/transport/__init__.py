@@ -1,5 +1,52 @@
 """How documents go to other parties and come from them: folder, HTTPS, SOAP over HTTPS."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from kwartier.adapters.transport.addresses import Address, Envelope, NotDelivered, Undeliverable
 
-__all__ = ["Address", "Envelope", "NotDelivered", "Undeliverable"]
+if TYPE_CHECKING:
+    from kwartier.adapters.transport.certificates import CertificateError, Keys, Pins, is_gln
+    from kwartier.adapters.transport.folder import answer, lying
+    from kwartier.adapters.transport.listening import Limits, Refused, listening
+    from kwartier.adapters.transport.sending import collect, send
+
+# Loaded when first asked for: HTTP and signatures take long to load.
+_WHERE = {
+    "CertificateError": "certificates",
+    "Keys": "certificates",
+    "Limits": "listening",
+    "Pins": "certificates",
+    "Refused": "listening",
+    "answer": "folder",
+    "collect": "sending",
+    "is_gln": "certificates",
+    "listening": "listening",
+    "lying": "folder",
+    "send": "sending",
+}
+__all__ = [
+    "Address",
+    "CertificateError",
+    "Envelope",
+    "Keys",
+    "Limits",
+    "NotDelivered",
+    "Pins",
+    "Refused",
+    "Undeliverable",
+    "answer",
+    "collect",
+    "is_gln",
+    "listening",
+    "lying",
+    "send",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'kwartier.adapters.transport' has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
