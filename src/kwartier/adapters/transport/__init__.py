@@ -10,7 +10,7 @@ from kwartier.adapters.transport.addresses import Address, Envelope, NotDelivere
 if TYPE_CHECKING:
     from kwartier.adapters.transport.certificates import CertificateError, Keys, Pins, is_gln
     from kwartier.adapters.transport.folder import answer, lying
-    from kwartier.adapters.transport.listening import Limits, Refused, listening
+    from kwartier.adapters.transport.listening import Limits, Refused, listen
     from kwartier.adapters.transport.sending import collect, send
 
 # Loaded when first asked for: HTTP and signatures take long to load.
@@ -23,7 +23,7 @@ _WHERE = {
     "answer": "folder",
     "collect": "sending",
     "is_gln": "certificates",
-    "listening": "listening",
+    "listen": "listening",
     "lying": "folder",
     "send": "sending",
 }
@@ -40,7 +40,7 @@ __all__ = [
     "answer",
     "collect",
     "is_gln",
-    "listening",
+    "listen",
     "lying",
     "send",
 ]

@@ -41,6 +41,8 @@ from kwartier.codecs.xml import MOST_BYTES, Unreadable
 _PLAIN = ("application/xml", "application/json", "text/xml")
 _MEDIA_TYPES = (*_PLAIN, *soap.MEDIA_TYPES.values())
 _PIECE = 1 << 16
+# So long the rest of what was refused is read and thrown away, that its sender sees why.
+_LINGERING_S = 1.0
 
 
 class Refused(Exception):
@@ -77,7 +79,7 @@ Take = Callable[[str, bytes], bytes]
 
 
 @asynccontextmanager
-async def listening(
+async def listen(
     host: str,
     port: int,
     keys: Keys,
@@ -125,6 +127,7 @@ class _Server(web.Server):
             auto_decompress=False,
             max_line_size=limits.header,
             max_field_size=limits.header,
+            lingering_time=_LINGERING_S,
         )
         self._limits = limits
 

@@ -113,7 +113,8 @@ def unwrap(content: bytes, keys: Keys, at: int, *, unsigned_too: bool = False) -
         body, addressing, certificate = signed.body, signed.addressing, signed.certificate
     if len(body) != 1:
         raise Unreadable(f"expected one document in the body, there are {len(body)}")
-    document = etree.tostring(body[0], xml_declaration=True, encoding="UTF-8", with_tail=False)
+    # Canonical: without the namespaces of the envelope.
+    document = etree.tostring(body[0], method="c14n", exclusive=True, with_tail=False)
     return Unwrapped(_addressed(addressing), document, version, certificate)
 
 
