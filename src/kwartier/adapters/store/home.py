@@ -9,6 +9,7 @@ On its storage, which is the home itself or a place elsewhere:
     readings/market_day=D/grid_area=A/complete-ID.parquet    day rows without holes
     readings/market_day=D/grid_area=A/partial-ID.parquet     day rows with holes or meter status
     doubts/ID.parquet                                        findings made when taking in
+    received/market_day=D/ID.parquet                         series of a document of another party
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
     home                                                     of which home it is, where elsewhere
 
@@ -70,7 +71,16 @@ from kwartier.adapters.store.writing import (
 from kwartier.arrays import Delivered, Int64s
 
 # The folders of what was taken in; a manifest names every file in them.
-_PARTS = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
+_PARTS = (
+    "register",
+    "couplings",
+    "fractions",
+    "parameters",
+    "readings",
+    "volumes",
+    "doubts",
+    "received",
+)
 
 
 class Home:
@@ -101,8 +111,12 @@ class Home:
         self.storage = storage_for(self.root, storage, begun=begun)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the only one who takes something in, and sweep what a killed process left."""
+    def writing(self, *, sweep: bool = True) -> Iterator[None]:
+        """Be the only one who takes something in, and sweep what a killed process left.
+
+        sweep : not for who takes in small things again and again and swept when he began, because
+            it looks at every file that was taken in.
+        """
         with (self.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,7 +125,8 @@ class Home:
                     f"another kwartier is writing in {self.root}; wait for it"
                 ) from None
             mark(self.root, self.storage)
-            self._sweep()
+            if sweep:
+                self._sweep()
             try:
                 yield
             finally:  # it may hold values that may not be kept

@@ -114,7 +114,8 @@ def unwrap(content: bytes, keys: Keys, at: int, *, unsigned_too: bool = False) -
     if len(body) != 1:
         raise Unreadable(f"expected one document in the body, there are {len(body)}")
     # Canonical: without the namespaces of the envelope.
-    document = etree.tostring(body[0], method="c14n", exclusive=True, with_tail=False)
+    body[0].tail = None
+    document = etree.tostring(body[0], method="c14n", exclusive=True)
     return Unwrapped(_addressed(addressing), document, version, certificate)
 
 
