@@ -91,6 +91,9 @@ class Parameters:
     residual_alarm_low: Fraction
     residual_alarm_high: Fraction
     run_calendar: tuple[CalendarRun, ...]
+    accepted_days: int
+    created_ahead_seconds: int
+    series_of_group: Mapping[str, int]
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -195,6 +198,7 @@ _READ: dict[str, Any] = {
     "residual_alarm_low": lambda v: Fraction(str(v)),
     "residual_alarm_high": lambda v: Fraction(str(v)),
     "run_calendar": _calendar,
+    "series_of_group": lambda v: {_one_of(*codes.GROUPS)(g): int(n) for g, n in v.items()},
 }
 
 
