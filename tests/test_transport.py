@@ -386,7 +386,9 @@ def test_only_whole_documents_lie_in_a_folder(drop: Path) -> None:
     os.mkfifo(drop / "pipe.xml")
     (drop / "b.json").write_bytes(b"")
     (drop / "a.xml").write_bytes(b"")
-    assert [path.name for path in transport.lying(drop)] == ["a.xml", "b.json"]
+    os.utime(drop / "a.xml", ns=(2, 2))
+    os.utime(drop / "b.json", ns=(1, 1))
+    assert [path.name for path in transport.lying(drop)] == ["b.json", "a.xml"]
 
 
 def test_an_acknowledgement_that_is_too_large_is_not_read(drop: Path) -> None:

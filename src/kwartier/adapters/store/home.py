@@ -198,6 +198,10 @@ class Home:
         """
         return [read_table(self.storage, place) for place in self._files_of(part, known_at)]
 
+    def table_at(self, place: str) -> pa.Table:
+        """Read a table that a manifest names."""
+        return read_table(self.storage, place)
+
     def pieces_of(self, part: str, known_at: int | None = None) -> list[Piece]:
         """List what the tables of one part can be read by, in order of delivery."""
         return [

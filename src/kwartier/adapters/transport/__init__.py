@@ -5,23 +5,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kwartier.adapters.transport.addresses import Address, Envelope, NotDelivered, Undeliverable
+from kwartier.adapters.transport.addresses import (
+    Address,
+    CertificateError,
+    Envelope,
+    NotDelivered,
+    Undeliverable,
+)
 
 if TYPE_CHECKING:
-    from kwartier.adapters.transport.certificates import CertificateError, Keys, Pins, is_gln
+    from kwartier.adapters.transport.certificates import Keys, Pins, fingerprint, is_gln
     from kwartier.adapters.transport.folder import answer, lying
     from kwartier.adapters.transport.listening import Limits, Refused, listen
     from kwartier.adapters.transport.sending import collect, send
 
 # Loaded when first asked for: HTTP and signatures take long to load.
 _WHERE = {
-    "CertificateError": "certificates",
     "Keys": "certificates",
     "Limits": "listening",
     "Pins": "certificates",
     "Refused": "listening",
     "answer": "folder",
     "collect": "sending",
+    "fingerprint": "certificates",
     "is_gln": "certificates",
     "listen": "listening",
     "lying": "folder",
@@ -39,6 +45,7 @@ __all__ = [
     "Undeliverable",
     "answer",
     "collect",
+    "fingerprint",
     "is_gln",
     "listen",
     "lying",

@@ -22,6 +22,7 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
 from kwartier import codes
+from kwartier.adapters.transport.addresses import CertificateError
 
 _IN_ENVIRONMENT = "env:"
 _PASSWORD = "KWARTIER_KEY_PASSWORD"
@@ -29,10 +30,6 @@ _LEAST_RSA_BITS = 2048
 
 # SHA-256 of a certificate, in hexadecimals without colons → GLN-13 of the party it stands for.
 Pins = Mapping[str, str]
-
-
-class CertificateError(Exception):
-    """A key or certificate of our own cannot be used; the text says which, never what it holds."""
 
 
 class Keys(NamedTuple):

@@ -71,11 +71,13 @@ def collect(place: str, message: str) -> bytes | None:
 
 
 def lying(folder: Path) -> Iterator[Path]:
-    """List the documents that lie in a folder, in order of their names."""
-    for path in sorted(folder.iterdir()):
+    """List the documents that lie in a folder, in the order in which they came."""
+    found = []
+    for path in folder.iterdir():
         named = path.suffix in _SUFFIXES.values() and _ID.fullmatch(path.stem)
         if named and path.is_file() and not path.is_symlink():
-            yield path
+            found.append((path.stat().st_mtime_ns, path))
+    yield from (path for _, path in sorted(found))
 
 
 def answer(path: Path, acknowledgement: bytes) -> None:

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from kwartier.adapters.transport.addresses import NotDelivered, Undeliverable
-from kwartier.adapters.transport.certificates import CertificateError, Keys, client_context
+from kwartier.adapters.transport.addresses import CertificateError, NotDelivered, Undeliverable
+from kwartier.adapters.transport.certificates import Keys, client_context
 
 _AGAIN = (408, 425, 429)
 _ANSWER_MOST = 1 << 20  # bytes; an acknowledgement has some hundreds

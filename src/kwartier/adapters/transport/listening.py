@@ -28,8 +28,8 @@ from aiohttp.web_protocol import RequestHandler
 from cryptography import x509
 
 from kwartier.adapters.transport import soap
+from kwartier.adapters.transport.addresses import CertificateError
 from kwartier.adapters.transport.certificates import (
-    CertificateError,
     Keys,
     Pins,
     party_of,

@@ -10,11 +10,12 @@ from kwartier.adapters.transport.addresses import (
     HTTPS,
     SOAP,
     Address,
+    CertificateError,
     Envelope,
     NotDelivered,
     Undeliverable,
 )
-from kwartier.adapters.transport.certificates import CertificateError, Keys
+from kwartier.adapters.transport.certificates import Keys
 from kwartier.adapters.transport.soap import NotSigned
 from kwartier.codecs.xml import Unreadable
 
