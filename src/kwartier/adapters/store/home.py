@@ -156,14 +156,17 @@ class Home:
 
     def deliveries(self, known_at: int | None = None) -> list[dict[str, Any]]:
         """List the manifests of what was taken in, as known at a moment [s UTC], in order."""
-        for path in sorted((self.root / "deliveries").glob("*.json")):
-            if path.name not in self._manifests:  # a manifest never changes
-                manifest = read_json(path)
-                self._manifests[path.name] = manifest
+        folder = self.root / "deliveries"
+        # Who receives documents has very many: only names are looked at again.
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        for name in names:
+            if name not in self._manifests and name.endswith(".json"):  # a manifest never changes
+                manifest = read_json(folder / name)
+                self._manifests[name] = manifest
                 for file in manifest["files"]:
                     place = str(Path(file["path"]).parent)
                     self._files.setdefault(place, []).append((manifest, file))
-        found = [self._manifests[name] for name in sorted(self._manifests)]
+        found = [self._manifests[name] for name in names if name in self._manifests]
         return [d for d in found if known_at is None or d["recorded_at"] <= known_at]
 
     def newest(self, kind: str, known_at: int | None = None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,12 +112,18 @@ def own_key(keys: Keys) -> rsa.RSAPrivateKey:
     pem = _pem(keys.key)
     secret = password.encode() if password and b"ENCRYPTED" in pem else None
     try:
-        key = serialization.load_pem_private_key(pem, secret)
+        key = _loaded(pem, secret)
     except (ValueError, TypeError):
         raise _unusable("key", keys.key) from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise CertificateError(f"{keys.key} is no RSA key; what is signed, is signed by RSA")
     return key
+
+
+@lru_cache(maxsize=4)
+def _loaded(pem: bytes, secret: bytes | None) -> object:
+    """Load a key; proving it to be one takes as long as ten signatures."""
+    return serialization.load_pem_private_key(pem, secret)
 
 
 def authorities(keys: Keys) -> list[x509.Certificate]:
