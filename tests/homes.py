@@ -18,6 +18,7 @@ from tests import market
 
 TAKEN_IN = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
 TAKEN_IN += ("programmes", "prices")
+TAKEN_IN += ("received",)
 READINGS = pa.schema(
     [
         ("accounting_point", pa.int64()),
@@ -42,7 +43,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def taken_in(root: Path) -> dict[str, bytes]:
     """Give every file of a home that was taken in."""
     parts = ("deliveries/", "register/", "couplings/", "readings/", "volumes/", "fractions/")
-    parts += ("parameters/", "doubts/")
+    parts += ("parameters/", "doubts/", "received/")
     return {path: content for path, content in contents(root).items() if path.startswith(parts)}
 
 

@@ -17,6 +17,7 @@ from kwartier.apps import (
     compare_command,
     intake_commands,
     publish_commands,
+    receive_commands,
     run_commands,
     settlement_commands,
     show_commands,
@@ -29,13 +30,9 @@ __all__ = [
     "intake_commands",
     "main",
     "publish_commands",
+    "receive_commands",
     "run_commands",
     "settlement_commands",
-    "show_commands",
-]
-
-__all__ = [
-    "app",
     "show_commands",
 ]
 

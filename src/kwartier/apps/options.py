@@ -44,6 +44,7 @@ class Table(StrEnum):
     IMBALANCE = "imbalance"
     SETTLEMENT = "settlement"
     SETTLEMENT_FINDINGS = "settlement_findings"
+    RECEIVED = "received"
 
 
 class Clock(StrEnum):
@@ -171,6 +172,7 @@ def _tell(error: Exception) -> int | None:
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.ledger import LedgerError
     from kwartier.adapters.store import HomeError
+    from kwartier.adapters.transport.addresses import CertificateError
     from kwartier.engines.spark import ClusterError
     from kwartier.parameters import ParameterError
     from kwartier.simulation.zonnedael import ZonnedaelError
@@ -184,7 +186,13 @@ def _tell(error: Exception) -> int | None:
         print("Refused as a whole; nothing was kept.", file=sys.stderr)
         return REFUSED
     told_as_they_are = (
-        HomeError | ClusterError | LedgerError | ParameterError | StudyError | ZonnedaelError
+        HomeError
+        | ClusterError
+        | LedgerError
+        | ParameterError
+        | StudyError
+        | ZonnedaelError
+        | CertificateError
     )
     if isinstance(error, told_as_they_are):
         print(f"kwartier: {error}", file=sys.stderr)

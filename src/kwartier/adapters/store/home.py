@@ -11,6 +11,7 @@ On its storage, which is the home itself or a place elsewhere:
     programmes/market_day=D/ID.parquet                       programmes of parties, as taken in
     prices/market_day=D/ID.parquet                           imbalance prices, as taken in
     doubts/ID.parquet                                        findings made when taking in
+    received/market_day=D/ID.parquet                         series of a document of another party
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
     settlements/ID/market_day=D/                             the tables of a settlement
     open/market_day=D/grid_area=A/N-ID.parquet               what was published for everybody
@@ -78,7 +79,7 @@ from kwartier.tables import OPEN_DATA
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = (
     *("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts"),
-    *("programmes", "prices"),
+    *("programmes", "prices", "received"),
 )
 
 
@@ -110,8 +111,12 @@ class Home:
         self.storage = storage_for(self.root, storage, begun=begun)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the only one who takes something in, and sweep what a killed process left."""
+    def writing(self, *, sweep: bool = True) -> Iterator[None]:
+        """Be the only one who takes something in, and sweep what a killed process left.
+
+        sweep : not for who takes in small things again and again and swept when he began, because
+            it looks at every file that was taken in.
+        """
         with (self.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -120,7 +125,8 @@ class Home:
                     f"another kwartier is writing in {self.root}; wait for it"
                 ) from None
             mark(self.root, self.storage)
-            self._sweep()
+            if sweep:
+                self._sweep()
             try:
                 yield
             finally:  # it may hold values that may not be kept
@@ -150,14 +156,17 @@ class Home:
 
     def deliveries(self, known_at: int | None = None) -> list[dict[str, Any]]:
         """List the manifests of what was taken in, as known at a moment [s UTC], in order."""
-        for path in sorted((self.root / "deliveries").glob("*.json")):
-            if path.name not in self._manifests:  # a manifest never changes
-                manifest = read_json(path)
-                self._manifests[path.name] = manifest
+        folder = self.root / "deliveries"
+        # Who receives documents has very many: only names are looked at again.
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        for name in names:
+            if name not in self._manifests and name.endswith(".json"):  # a manifest never changes
+                manifest = read_json(folder / name)
+                self._manifests[name] = manifest
                 for file in manifest["files"]:
                     place = str(Path(file["path"]).parent)
                     self._files.setdefault(place, []).append((manifest, file))
-        found = [self._manifests[name] for name in sorted(self._manifests)]
+        found = [self._manifests[name] for name in names if name in self._manifests]
         return [d for d in found if known_at is None or d["recorded_at"] <= known_at]
 
     def newest(self, kind: str, known_at: int | None = None) -> dict[str, Any] | None:
@@ -191,6 +200,10 @@ class Home:
         part : register, couplings, fractions or doubts.
         """
         return [read_table(self.storage, place) for place in self._files_of(part, known_at)]
+
+    def table_at(self, place: str) -> pa.Table:
+        """Read a table that a manifest names."""
+        return read_table(self.storage, place)
 
     def pieces_of(self, part: str, known_at: int | None = None) -> list[Piece]:
         """List what the tables of one part can be read by, in order of delivery."""
