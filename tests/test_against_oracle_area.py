@@ -254,6 +254,21 @@ def compare_area(
         if row["points"]
     }
     same(f"{what} coverage", coverage, {key: of for key, of in area.coverage.items() if of[0]})
+    compare_individual(what, tables["individual"], area)
+
+
+def compare_individual(what: str, rows: list[dict], area: oracle_area.Area) -> None:
+    """The points that are exchanged one by one add up to the series of their parties."""
+    sums: dict[tuple, list[int]] = {}
+    for row in rows:
+        party = (row["grid_area"], row["brp"], row["supplier"], row["group"])
+        for t, (wh, origin) in enumerate(zip(row["volume_wh"], row["origin"], strict=True)):
+            assert (wh is None) == (origin is None), f"{what} individual: volume and origin"
+            key = (*party, None, None, row["direction"], origin)
+            if wh is not None:
+                sums.setdefault(key, [0] * area.n)[t] += wh
+    alone = {key: wh for key, wh in area.series.items() if key[3] not in ("SMA", "PRF") and any(wh)}
+    same(f"{what} individual", {key: wh for key, wh in sums.items() if any(wh)}, alone)
 
 
 def compare(world: areas.World, folder: Path, rows: int, threads: int, seed: int) -> None:
@@ -267,6 +282,7 @@ def compare(world: areas.World, folder: Path, rows: int, threads: int, seed: int
     states = {(run.market_day, run.grid_area): run for run in made}
     for day in world.days:
         names = ("findings", "allocation", "balance", "residual", "fractions", "coverage")
+        names += ("individual",)
         # Of a day of which every area was refused there is nothing but findings.
         some = any(run.state != "refused" for (of, _), run in states.items() if of == day)
         day_tables = {

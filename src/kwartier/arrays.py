@@ -252,6 +252,21 @@ class Line(NamedTuple):
     points: Int64s
 
 
+class Own(NamedTuple):
+    """The energy of one point that is exchanged individually, in one direction of a day.
+
+    `point` is an index in AreaPoints; `volume` (periods) [Wh], NOT_READ where none came and none is
+    due; `origin`, `validation` and `method` (periods) as in Delivered.
+    """
+
+    point: int
+    direction: int
+    volume: Int64s
+    origin: npt.NDArray[np.int8]
+    validation: npt.NDArray[np.int8]
+    method: npt.NDArray[np.int8]
+
+
 class Covered(NamedTuple):
     """How a part of a series was made: points with such a period, such periods, energy [Wh]."""
 

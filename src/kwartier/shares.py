@@ -37,6 +37,28 @@ def spread(total: int, weights: Sequence[int]) -> list[int]:
     return [sign * part for part in parts]
 
 
+def spread_each(totals: Int64s, weights: Int64s) -> Int64s:
+    """Spread whole numbers, 0 or more, each over the same weights, as spread() does.
+
+    Parameters
+    ----------
+    totals : (n). weights : (parts), 0 or more; where they are all 0, so are the parts.
+
+    Returns
+    -------
+    parts : (n, parts); each row sums to its total.
+    """
+    whole = sum(weights.tolist())
+    if not whole:
+        return np.zeros((len(totals), len(weights)), np.int64)
+    exact = np.multiply.outer(totals.astype(object), weights.astype(object))
+    parts = exact // whole
+    order = np.argsort((parts * whole - exact).astype(np.int64), axis=1, kind="stable")
+    rank = np.argsort(order, axis=1, kind="stable")
+    made = parts.astype(np.int64)
+    return np.asarray(made + (rank < (totals - made.sum(axis=1))[:, None]), np.int64)
+
+
 def by_tariff(basis: Int64s, total: Int64s, low: Int64s) -> Int64s:
     """Give the annual volume that each fraction is of: both tariffs', or the period's own [Wh].
 

@@ -463,6 +463,42 @@ COVERAGE = Table(
     ),
 )
 
+INDIVIDUAL = Table(
+    "individual",
+    "The energy of each point that is exchanged individually: telemetry, grid losses, unmetered.",
+    "SD030 N101, N131, N141; domain §8",
+    (
+        Column("market_day", DAY, "local day", "the day", key=True),
+        _AREA,
+        Column(
+            "accounting_point",
+            pa.int64(),
+            "EAN-18",
+            "the point; never one of group SMA or PRF",
+            key=True,
+        ),
+        Column("brp", TEXT, "GLN-13", "balance responsible party"),
+        Column("supplier", TEXT, "GLN-13", "supplier"),
+        Column("group", TEXT, "code", "TMT NVL DIM"),
+        _DIRECTION,
+        Column(
+            "volume_wh",
+            pa.list_(pa.int64()),
+            "Wh",
+            "energy of each of the day's periods; null where none was delivered and none is due",
+        ),
+        Column("origin", pa.list_(TEXT), "code", "MSR CLC UMS NMS, of each period"),
+        Column("validation_status", pa.list_(TEXT), "code", "VLD NVD, of each period; or null"),
+        Column("method", pa.list_(TEXT), "code", "CMR GMR NCD, of each period; or null"),
+        Column(
+            "withdrawn",
+            pa.bool_(),
+            "true/false",
+            "true: an earlier run of the day had this point with this BRP, and this one has not",
+        ),
+    ),
+)
+
 DIFFERENCES = Table(
     "differences",
     "What a run changed against the run before it, per party.",
@@ -481,7 +517,7 @@ DIFFERENCES = Table(
 )
 
 # What a run writes.
-RESULTS = (ALLOCATION, COVERAGE, FINDINGS, BALANCE, RESIDUAL, FRACTIONS)
+RESULTS = (ALLOCATION, COVERAGE, FINDINGS, BALANCE, RESIDUAL, FRACTIONS, INDIVIDUAL)
 
 TABLES = (
     REGISTER,

@@ -40,6 +40,7 @@ from kwartier.steps import (
     balance,
     brackets,
     estimation,
+    individual,
     profiles,
     residual,
     telemetry,
@@ -136,6 +137,7 @@ def narrow(
         "findings": _table(day, [*all_found, *smart.found, closing.found]),
         "balance": closing.balance,
         "residual": closing.residual,
+        "individual": individual.table(*name, area.others, [*given.own, *reckoned.own]),
         "fractions": profiles.table(
             *name, [_kind(cell) for cell in cells], lambda kind, d: shapes.of(name[1], kind, d)
         ),

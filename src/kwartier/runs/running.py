@@ -40,6 +40,9 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to reach the l
 # Parts of the home that every run reads as a whole.
 _ALWAYS_READ = ("register/", "couplings/", "fractions/", "doubts/")
 
+# What a published run had stays in those after it, as zeros.
+_WITHDRAW = {"allocation": correction.withdraw, "individual": correction.withdraw_each}
+
 _T = TypeVar("_T")
 
 
@@ -186,9 +189,11 @@ class Runner:
         content = self._content(run, way, made, before)
         if before is not None:
             of_before = (before.market_day, before.grid_area, before.run)
-            held = self._home.table_of_run(*of_before, "allocation")
-            allocation = correction.withdraw(held, tables["allocation"])
-            tables = {**tables, "allocation": allocation}
+            withdrawn = {
+                name: withdraw(self._home.table_of_run(*of_before, name), tables[name])
+                for name, withdraw in _WITHDRAW.items()
+            }
+            tables = {**tables, **withdrawn}
         files = self._write(run, tables)
         return self._end(self._ledger.complete, run, Content(**content, tables=files), publish=True)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kwartier import tables
+from kwartier import codes, tables
 from kwartier.arrays import Int64s
 
 _SERIES = [
@@ -21,6 +21,7 @@ _SERIES = [
     for column in tables.ALLOCATION.columns
     if column.key and column.name not in ("market_day", "position")
 ]
+_POINT = ["accounting_point", "brp", "supplier", "group", "direction"]
 _PARTY = ["grid_area", "brp", "supplier", "group", "direction"]
 _Key = tuple[str | None, ...]
 
@@ -60,6 +61,36 @@ def withdraw(before: pa.Table, now: pa.Table) -> pa.Table:
         ("withdrawn", pa.array(np.ones(part.num_rows, bool))),
     ):
         part = part.set_column(part.schema.get_field_index(name), name, value)
+    return pa.concat_tables([now, part]).combine_chunks()
+
+
+def withdraw_each(before: pa.Table, now: pa.Table) -> pa.Table:
+    """Add the points that the run before had with a party and this one has not, as zeros.
+
+    Parameters
+    ----------
+    before, now : tables.INDIVIDUAL of one grid area and day.
+
+    Returns
+    -------
+    individual : tables.INDIVIDUAL; what is withdrawn last.
+    """
+    held = set(zip(*(now[name].to_pylist() for name in _POINT), strict=True))
+    gone = [
+        {
+            **row,
+            "volume_wh": [0] * len(row["volume_wh"]),
+            "origin": [codes.CALCULATED] * len(row["volume_wh"]),
+            "validation_status": [None] * len(row["volume_wh"]),
+            "method": [None] * len(row["volume_wh"]),
+            "withdrawn": True,
+        }
+        for row in before.to_pylist()
+        if tuple(row[name] for name in _POINT) not in held
+    ]
+    if not gone:
+        return now
+    part = pa.Table.from_pylist(gone, schema=tables.INDIVIDUAL.schema)
     return pa.concat_tables([now, part]).combine_chunks()
 
 

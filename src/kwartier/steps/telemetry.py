@@ -21,6 +21,7 @@ from kwartier.arrays import (
     Delivered,
     Int64s,
     Line,
+    Own,
     place_in,
     runs_of,
 )
@@ -32,12 +33,14 @@ _ALWAYS = (codes.MEASURED, codes.CALCULATED)
 class Given(NamedTuple):
     """What was delivered of an area: its series, how they are covered, its losses by kind [Wh].
 
-    `missing` holds a finding missing_volumes for each run of periods that is not there.
+    `own` holds each point behind the series by itself, `missing` a finding missing_volumes for each
+    run of periods that is not there.
     """
 
     lines: list[Line]
     covered: list[Covered]
     losses: Mapping[str, Int64s]
+    own: list[Own]
     missing: Records
 
 
@@ -85,6 +88,7 @@ def give(points: AreaPoints, delivered: Delivered, periods: int) -> Given:
     with_infeed = np.array([t == codes.WITH_INFEED for t in points.consumption_type], bool)
     lines: list[Line] = []
     covered: list[Covered] = []
+    each: list[Own] = []
     missing = [np.empty(0, findings.RECORD)]
     losses = {kind: np.zeros(periods, np.int64) for kind in codes.LOSS_TYPES}
     for of in codes.BY_VOLUMES:
@@ -101,10 +105,15 @@ def give(points: AreaPoints, delivered: Delivered, periods: int) -> Given:
             if of == codes.GRID_LOSS:
                 for i, index in enumerate(mine.tolist()):
                     losses[points.loss_type[index]] += known[i]
-            origin = np.zeros(volume.shape, np.int8)
-            method = np.zeros(volume.shape, np.int8)
+            origin, method, validation = (np.zeros(volume.shape, np.int8) for _ in range(3))
             origin[used], method[used] = delivered.origin[row[used]], delivered.method[row[used]]
-            origin[volume == NOT_READ] = 0
+            validation[used] = delivered.validation[row[used]]
+            for said in (origin, method, validation):
+                said[volume == NOT_READ] = 0
+            each += [
+                Own(int(mine[i]), direction, volume[i], origin[i], validation[i], method[i])
+                for i in np.nonzero(used)[0].tolist()
+            ]
             for p, (brp, supplier) in enumerate(parties):
                 own = party == p
                 for place, name in enumerate(codes.DELIVERED_ORIGINS, start=1):
@@ -134,7 +143,7 @@ def give(points: AreaPoints, delivered: Delivered, periods: int) -> Given:
                                 int(known[own][part].sum()),
                             )
                         )
-    return Given(lines, covered, losses, np.concatenate(missing))
+    return Given(lines, covered, losses, each, np.concatenate(missing))
 
 
 def exchange(couplings: Couplings, delivered: Delivered, periods: int) -> Exchange:

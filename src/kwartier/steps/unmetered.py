@@ -5,13 +5,23 @@ Source: Netcode Bijlage 16; SD030 N142; domain §6; decisions §20.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from kwartier import codes, findings, shares
-from kwartier.arrays import OF_LOW, OF_NORMAL, AreaPoints, Covered, Fractions, Int64s, Line
+from kwartier.arrays import (
+    OF_LOW,
+    OF_NORMAL,
+    OF_TOTAL,
+    AreaPoints,
+    Covered,
+    Fractions,
+    Int64s,
+    Line,
+    Own,
+)
 from kwartier.findings import Records
 
 # The fractions of a dimensioned profile, or with an empty name those of a category; None where
@@ -21,10 +31,14 @@ Ask = Callable[[str, str, str, int], Asked]
 
 
 class Reckoned(NamedTuple):
-    """The series of unmetered points, how they are covered, and what is doubtful."""
+    """The series of unmetered points, how they are covered, and what is doubtful.
+
+    `own` holds each point by itself; they sum to the series, to the Wh.
+    """
 
     lines: list[Line]
     covered: list[Covered]
+    own: list[Own]
     found: Records
     missing: Records
 
@@ -49,6 +63,7 @@ def reckon(points: AreaPoints, ask: Ask, periods: int) -> Reckoned:
         kind = (points.profile_category[i], points.consumption_type[i])
         cells.setdefault((*key, *(("", "") if points.profile[i] else kind)), []).append(i)
     sums: dict[tuple[str, str, int], tuple[Int64s, int]] = {}
+    each: list[Own] = []
     missing: list[Records] = [np.empty(0, findings.RECORD)]
     for (brp, supplier, profile, category, type_), members in sorted(cells.items()):
         index = np.array(members, np.int64)
@@ -81,7 +96,9 @@ def reckon(points: AreaPoints, ask: Ask, periods: int) -> Reckoned:
             annual = np.full(periods, total, np.int64)
             annual[asked.basis == OF_LOW] = low
             annual[asked.basis == OF_NORMAL] = total - low
-            volume += np.array(shares.of_annual(annual, asked.fraction), np.int64)
+            of_cell = np.array(shares.of_annual(annual, asked.fraction), np.int64)
+            volume += of_cell
+            each += _each(points, counted, direction, of_cell, asked.basis)
     index = np.array(mine, np.int64)
     unknown = index[~points.annual_known[index, 0]]
     found = findings.records(
@@ -104,4 +121,18 @@ def reckon(points: AreaPoints, ask: Ask, periods: int) -> Reckoned:
                     *(count, count * periods, int(volume.sum())),
                 )
             )
-    return Reckoned(lines, covered, found, np.concatenate(missing))
+    return Reckoned(lines, covered, each, found, np.concatenate(missing))
+
+
+def _each(
+    points: AreaPoints, members: Int64s, direction: int, volume: Int64s, basis: Int64s
+) -> Iterator[Own]:
+    """Spread the energy of some points over each of them, by their annual volumes."""
+    total, low = points.annual[members, direction], points.annual_low[members, direction]
+    own = np.zeros((len(volume), len(members)), np.int64)
+    for which, annual in ((OF_TOTAL, total), (OF_LOW, low), (OF_NORMAL, total - low)):
+        own[basis == which] = shares.spread_each(volume[basis == which], annual)
+    none = np.zeros(len(volume), np.int8)
+    calculated = none + np.int8(codes.DELIVERED_ORIGINS.index(codes.CALCULATED) + 1)
+    for i, point in enumerate(members.tolist()):
+        yield Own(point, direction, own[:, i], calculated, none, none)
