@@ -91,6 +91,9 @@ class Parameters:
     residual_alarm_low: Fraction
     residual_alarm_high: Fraction
     run_calendar: tuple[CalendarRun, ...]
+    acknowledgement_minutes: int
+    retry_minutes: tuple[int, ...]
+    delivery_seconds: int
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -139,6 +142,18 @@ def _weekdays(value: Any) -> frozenset[int]:
     if not days <= frozenset(range(1, 8)):
         raise ValueError
     return days
+
+
+def _above_zero(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ParameterError("expected a whole number above 0")
+    return value
+
+
+def _pauses(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise ParameterError("expected a list of whole numbers above 0")
+    return tuple(_above_zero(pause) for pause in value)
 
 
 def _one_of(*words: str) -> Any:
@@ -195,6 +210,9 @@ _READ: dict[str, Any] = {
     "residual_alarm_low": lambda v: Fraction(str(v)),
     "residual_alarm_high": lambda v: Fraction(str(v)),
     "run_calendar": _calendar,
+    "acknowledgement_minutes": _above_zero,
+    "retry_minutes": _pauses,
+    "delivery_seconds": _above_zero,
 }
 
 

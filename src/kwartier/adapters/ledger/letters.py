@@ -139,7 +139,8 @@ class Message:
 class Answer:
     """What was said of a message: accepted, or why not.
 
-    `sha256` is that of its bytes; `message` is empty where they do not name one.
+    `sha256` is that of its bytes; `message` is empty where they do not name one. A `fresh` one came
+    in answer to a sending of now, so the same bytes as before say it anew.
     """
 
     sha256: str
@@ -149,6 +150,7 @@ class Answer:
     accepted: bool
     codes: tuple[str, ...]
     reason: str
+    fresh: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ message stands in `letters`; why, in decisions §37.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import date
@@ -116,7 +116,6 @@ class Outbox:
         now: int,
         lease: int,
         gone: Callable[[str], bool],
-        passing: Collection[tuple[date, str]] = (),
     ) -> Message | None:
         """Take hold of the next message to a receiver whose turn has come.
 
@@ -124,7 +123,6 @@ class Outbox:
         ----------
         lease : for so long the worker is taken to be alive [s].
         gone : tells whether a worker is known to be dead before its lease is over.
-        passing : market days and grid areas that are passed by.
 
         Returns
         -------
@@ -139,12 +137,9 @@ class Outbox:
             free = (
                 one
                 for one in found
-                if (one.market_day, one.grid_area) not in passing
-                and (
-                    one.worker in (None, worker)
-                    or now >= (one.lease_until or 0)
-                    or gone(str(one.worker))
-                )
+                if one.worker in (None, worker)
+                or now >= (one.lease_until or 0)
+                or gone(str(one.worker))
             )
             seen = next(free, None)
             if seen is None:
@@ -164,39 +159,39 @@ class Outbox:
         due_at: int,
         next_at: int,
         answer: Answer | None = None,
-    ) -> Message:
+    ) -> Answered | None:
         """Say that a message came over, and what was answered at once, if anything was.
 
         Parameters
         ----------
         due_at : until when it is to be answered.
         next_at : when it is sent again, where it is overdue already.
+
+        Returns
+        -------
+        answered : what became of the answer.
         """
         values = {"sent_at": now, "due_at": due_at, "reason": None}
 
-        def act(connection: Connection) -> Message:
+        def act(connection: Connection) -> Answered | None:
             self._tried(connection, message, "sent", worker, now, next_at, values)
-            if answer is not None:
-                _take_answer(connection, answer, now, fresh=True)
-            return _known(connection, message.message)
+            return None if answer is None else _take_answer(connection, answer, now)
 
         return self._written(act)
 
     def not_delivered(
         self, message: Message, reason: str, *, worker: str, now: int, next_at: int
-    ) -> Message:
+    ) -> None:
         """Say why a message did not come over, and when it is tried again."""
+        values = {"reason": reason}
         with self._database.writing() as connection:
-            self._tried(
-                connection, message, "not_delivered", worker, now, next_at, {"reason": reason}
-            )
-            return _known(connection, message.message)
+            self._tried(connection, message, "not_delivered", worker, now, next_at, values)
 
-    def undeliverable(self, message: Message, reason: str, *, worker: str, now: int) -> Message:
+    def undeliverable(self, message: Message, reason: str, *, worker: str, now: int) -> None:
         """Say why a message can never come over so."""
+        values = {"reason": reason}
         with self._database.writing() as connection:
-            self._tried(connection, message, "undeliverable", worker, now, now, {"reason": reason})
-            return _known(connection, message.message)
+            self._tried(connection, message, "undeliverable", worker, now, now, values)
 
     def _tried(
         self,
@@ -246,7 +241,7 @@ class Outbox:
 
     def answer(self, answer: Answer, now: int) -> Answered:
         """Take in an answer, once; one that is not about a message of ours is not taken."""
-        return self._written(lambda held: _take_answer(held, answer, now, fresh=False))
+        return self._written(lambda held: _take_answer(held, answer, now))
 
     def _written(self, act: Callable[[Connection], _T]) -> _T:
         """Write; anew when another process took in the same answer meanwhile."""
@@ -324,6 +319,20 @@ class Outbox:
         with self._database.reading() as connection:
             return [Message(**row._mapping) for row in connection.execute(asked)]
 
+    def unanswered(self, receiver: str) -> list[Message]:
+        """List what a receiver may still answer, in order of release."""
+        asked = _MESSAGE.where(_OF.receiver == receiver, _OF.state != ACKNOWLEDGED)
+        with self._database.reading() as connection:
+            found = connection.execute(asked.order_by(_OF.number))
+            return [Message(**row._mapping) for row in found]
+
+    def last_created(self, market_day: date, grid_area: str) -> int:
+        """Give the latest creation among the messages of a day and area; 0 where there are none."""
+        asked = select(func.max(_OF.created_at))
+        asked = asked.where(_OF.market_day == market_day, _OF.grid_area == grid_area)
+        with self._database.reading() as connection:
+            return int(connection.execute(asked).scalar() or 0)
+
     def counts(self) -> dict[str, int]:
         """Count the messages of each state that any is in."""
         asked = select(_OF.state, func.count()).group_by(_OF.state).order_by(_OF.state)
@@ -383,13 +392,10 @@ def _happen(
     )
 
 
-def _take_answer(connection: Connection, answer: Answer, now: int, *, fresh: bool) -> Answered:
-    """Take in an answer.
-
-    fresh : it came in answer to a sending of now, so the same bytes say it anew.
-    """
+def _take_answer(connection: Connection, answer: Answer, now: int) -> Answered:
+    """Take in an answer, in the transaction that is open."""
     before = connection.execute(select(ANSWERS).where(ANSWERS.c.sha256 == answer.sha256)).first()
-    if before is not None and not fresh:
+    if before is not None and not answer.fresh:
         outcome = AGAIN if before.outcome == TAKEN else before.outcome
         return Answered(before.message, before.sender, before.at, outcome, before.reason)
     asked = _MESSAGE.where(_OF.message == answer.message).with_for_update()

@@ -75,10 +75,9 @@ from kwartier.adapters.store.writing import (
 from kwartier.arrays import Delivered, Int64s
 
 # The folders of what was taken in; a manifest names every file in them.
-_PARTS = ("register", "couplings", "fractions", "parameters", "parties") + (
-    "readings",
-    "volumes",
-    "doubts",
+_PARTS = (
+    *("register", "couplings", "fractions", "parameters", "parties"),
+    *("readings", "volumes", "doubts"),
 )
 _MESSAGES = "messages"  # the folder, in that of a run, of what the run sends
 NO_MESSAGES: Mapping[str, bytes] = MappingProxyType({})

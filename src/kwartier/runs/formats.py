@@ -1,0 +1,16 @@
+"""The formats in which parties receive: how a document and its acknowledgement are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kwartier.documents import Acknowledgement, Document
+
+
+class Format(NamedTuple):
+    """How a document becomes bytes, of which media type, and how what is said of it is read."""
+
+    write: Callable[[Document], bytes]
+    read_acknowledgement: Callable[[bytes], Acknowledgement]
+    content_type: str
