@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 
 from kwartier import codes, documents, runs
 from kwartier.adapters.ledger import Run
+from kwartier.apps import screen
+from kwartier.codecs import dutch
 from kwartier.documents import Document
 from kwartier.steps import addressing
 from kwartier.steps.addressing import DUTCH, ENERGY_ACCOUNT, RSM014, Receiver, Released
@@ -239,3 +242,27 @@ def test_who_went_away_is_told_zeros_and_the_factors(market: Market, clock: Cloc
         theirs = {s.point: int(s.quantity.sum()) for s in of(made, "N101", BRP).series}
         assert theirs[codes.ean(TELEMETRY)] > 0
         assert OTHER_SUPPLIER not in {s.supplier for s in of(made, "N101", BRP).series}
+
+
+def test_individual_points_are_exported_a_row_a_period(
+    market: Market, clock: Clock, tmp_path: Path
+) -> None:
+    due(market, NOON)
+    rows = runs.result(market.home, "individual", [DAY])
+    out = tmp_path / "individual.csv"
+    screen.export(rows, out)
+    with out.open(encoding="utf-8", newline="") as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == rows.num_rows * N
+    mine = [row for row in written if row["accounting_point"] == codes.ean(LOSS)]
+    assert [row["position"] for row in mine] == [str(t) for t in range(1, N + 1)]
+    assert {(row["volume_wh"], row["origin"], row["method"]) for row in mine} == {
+        ("777", "MSR", "")
+    }
+
+
+def test_every_dutch_document_is_written_and_read_as_it_is(market: Market, clock: Clock) -> None:
+    (run,) = due(market, NOON)
+    written = [d for form, d in told(market, run) if form == DUTCH]
+    assert {d.process for d in written} == set(documents.PROCESSES)
+    assert [dutch.read(dutch.write(document)) for document in written] == written

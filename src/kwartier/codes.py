@@ -59,6 +59,9 @@ CAPACITIES = {
     )
 }
 
+# What is exchanged (SD030; domain §3): active energy, its product type, its unit, its resolution.
+ACTIVE_ENERGY, ENERGY_PRODUCT, KILOWATT_HOUR, QUARTER_HOUR = "8716867000030", "023", "KWH", "PT15M"
+
 # OBIS codes of the registers, in the order in which rows of a point are stored.
 REGISTERS = ("1.8.0", "1.8.1", "1.8.2", "2.8.0", "2.8.1", "2.8.2")
 REGISTER_INDEX = {obis: index for index, obis in enumerate(REGISTERS)}

@@ -7,12 +7,15 @@ Source: SD030 v4.0 §elements; domain §8.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from kwartier import tables
 from kwartier.arrays import Int64s
 
 # Processes of SD030: who is told what. To the BRP per supplier, to the TSO per BRP.
@@ -34,8 +37,29 @@ AGGREGATED_MEASURED, ENERGY_ACCOUNT, IMBALANCE_ACCOUNT = "E31", "A11", "A12"
 OPERATOR, BALANCE_RESPONSIBLE, SUPPLIER, SYSTEM_OPERATOR = "DDM", "DDK", "DDQ", "EZ"
 
 WH, FACTOR, FRACTION = "Wh", "1e-5", "1e-8"
+# How many decimals a message gives them: of a kWh, of a factor, of a fraction.
+DECIMALS = {WH: 3, FACTOR: 5, FRACTION: 8}
 
-ACCEPTED = "000"
+# Codes of an acknowledgement: all is well; something no other code says, with a text.
+ACCEPTED, OTHER = "000", "999"
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a series was written: what its receiver checks and the series itself cannot say.
+
+    `start`, `end` [s UTC] of its interval; `positions` as they stood; `decimals`, each number of
+    decimals that a quantity had, once. The words are those of the message.
+    """
+
+    start: int
+    end: int
+    resolution: str
+    product_type: str
+    product: str
+    unit: str
+    positions: Int64s
+    decimals: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,9 @@ class Series:
     they are empty, and `origin` holds for the whole series. `status` is that of a series of
     fractions (DYN FBR FBL STD).
     `version` : of a factor or fraction, when it was made [s UTC]; 0 elsewhere.
+    `revision_request` : of an individual series, the id of the request that it answers.
+    `form` : how it was written, where it was read from a message; no part of what it says. A series
+    whose quantities cannot be said in whole units has none of them, and its form tells why.
     """
 
     id: str
@@ -68,12 +95,14 @@ class Series:
     origins: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
+    revision_request: str = ""
+    form: Form | None = None
 
     def __eq__(self, other: object) -> bool:
         """Tell whether two series say the same."""
         if not isinstance(other, Series):
             return NotImplemented
-        mine, theirs = dict(self.__dict__), dict(other.__dict__)
+        mine, theirs = {**self.__dict__, "form": None}, {**other.__dict__, "form": None}
         same = np.array_equal(mine.pop("quantity"), theirs.pop("quantity"))
         return same and mine == theirs
 
@@ -85,7 +114,8 @@ class Document:
     """A message of one process about one market day, from one party to another.
 
     `id` names the message and is never used for another; `created_at` [s UTC] orders messages about
-    the same: the latest creation counts.
+    the same: the latest creation counts. `written_as`: the process whose message it was read from,
+    where it was.
     """
 
     process: str
@@ -97,6 +127,7 @@ class Document:
     receiver_role: str
     market_day: date
     series: Sequence[Series]
+    written_as: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -128,3 +159,78 @@ class Acknowledgement:
     def accepted(self) -> bool:
         """Tell whether the document was accepted."""
         return all(reason.code == ACCEPTED for reason in self.reasons) and bool(self.reasons)
+
+
+# What rows of tables.SERIES say of the document, and of the series: name here → column there.
+_OF_DOCUMENT = {"id": "document"} | {
+    name: name
+    for name in (
+        *("process", "created_at", "sender", "sender_role", "receiver", "receiver_role"),
+        "market_day",
+    )
+}
+_WORDS = {"id": "series", "point": "accounting_point"} | {
+    name: name
+    for name in (
+        *("run", "grid_area", "group", "unit", "direction", "brp", "supplier", "profile_category"),
+        *("consumption_type", "origin", "status", "revision_request"),
+    )
+}
+_LISTS = ("origins", "statuses", "methods")
+
+
+def table(some: Iterable[Document]) -> pa.Table:
+    """Put documents into a table, one row a series; what a series has not is null.
+
+    Returns
+    -------
+    tables.SERIES, in the order of the documents and of their series.
+
+    Raises
+    ------
+    ValueError : a document without series, of which no row could tell.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in tables.SERIES.names}
+    for document in some:
+        if not document.series:
+            raise ValueError(f"document {document.id}: expected at least one series")
+        for place, series in enumerate(document.series, start=1):
+            columns["place"].append(place)
+            columns["version"].append(series.version or None)
+            columns["quantity"].append(series.quantity)
+            for name, column in _OF_DOCUMENT.items():
+                columns[column].append(getattr(document, name))
+            for name, column in _WORDS.items():
+                columns[column].append(getattr(series, name) or None)
+            for name in _LISTS:
+                columns[name].append(getattr(series, name) or None)
+    return pa.table(
+        [pa.array(columns[c.name], c.type) for c in tables.SERIES.columns],
+        schema=tables.SERIES.schema,
+    )
+
+
+def from_table(rows: pa.Table) -> tuple[Document, ...]:
+    """Make the documents of rows of tables.SERIES, in the order of their first rows.
+
+    The rows of a document may stand in any order; how it was written is not in them.
+    """
+    # Parquet has no whole seconds: a file gives milliseconds.
+    rows = rows.select(tables.SERIES.names).cast(tables.SERIES.schema)
+    for name in ("created_at", "version"):
+        index = rows.schema.get_field_index(name)
+        rows = rows.set_column(index, name, rows[name].cast(pa.int64()))
+    quantities = [row.values.to_numpy() for row in rows["quantity"]]
+    placed: dict[str, list[tuple[int, Series]]] = {}
+    documents: dict[str, dict[str, Any]] = {}
+    for row, quantity in zip(rows.drop_columns("quantity").to_pylist(), quantities, strict=True):
+        said = {name: row[column] for name, column in _OF_DOCUMENT.items()}
+        documents.setdefault(row["document"], said)
+        parts: dict[str, Any] = {name: row[column] or "" for name, column in _WORDS.items()}
+        parts |= {name: tuple(row[name] or ()) for name in _LISTS}
+        series = Series(quantity=quantity, version=row["version"] or 0, **parts)
+        placed.setdefault(row["document"], []).append((row["place"], series))
+    return tuple(
+        Document(**said, series=tuple(s for _, s in sorted(placed[id_], key=lambda one: one[0])))
+        for id_, said in documents.items()
+    )

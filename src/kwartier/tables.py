@@ -516,6 +516,42 @@ DIFFERENCES = Table(
     ),
 )
 
+SERIES = Table(
+    "series",
+    "Series of documents that were accepted from other parties, one row each.",
+    "SD030 §elements; domain §8",
+    (
+        Column("document", TEXT, "id", "the document", key=True),
+        Column("place", pa.int32(), "1", "the series in its document, from 1", key=True),
+        Column("process", TEXT, "code", "N101 N102 N111 N121 N131 N132 N141 N142 N151"),
+        Column("created_at", MOMENT, "UTC", "when the document was created; the latest counts"),
+        Column("sender", TEXT, "GLN-13", "who sent it"),
+        Column("sender_role", TEXT, "code", "DDM DDK DDQ EZ"),
+        Column("receiver", TEXT, "GLN-13", "to whom"),
+        Column("receiver_role", TEXT, "code", "DDM DDK DDQ EZ"),
+        Column("market_day", DAY, "local day", "the day"),
+        Column("series", TEXT, "id", "the series"),
+        Column("run", TEXT, "id", "the run of the sender that it is of"),
+        Column("grid_area", TEXT, "EAN-18", "the grid area"),
+        Column("group", TEXT, "code", "SMA PRF TMT DIM NVL"),
+        Column("direction", TEXT, "code", "E17 offtake, E18 infeed; empty: a residual factor"),
+        Column("brp", TEXT, "GLN-13", "balance responsible party"),
+        Column("supplier", TEXT, "GLN-13", "supplier; empty: all of the BRP"),
+        Column("accounting_point", TEXT, "EAN-18", "of an individual series: its point"),
+        Column("profile_category", TEXT, "code", "of group PRF"),
+        Column("consumption_type", TEXT, "code", "of group PRF: AMI AZI"),
+        Column("origin", TEXT, "code", "of group SMA: MSR CLC"),
+        Column("status", TEXT, "code", "of a fraction: DYN FBR FBL STD"),
+        Column("version", MOMENT, "UTC", "of a factor or fraction: when it was made"),
+        Column("revision_request", TEXT, "id", "the request that an individual series answers"),
+        Column("unit", TEXT, "unit", "of the quantity: Wh, 1e-5 of a factor, 1e-8 of a fraction"),
+        Column("quantity", pa.list_(pa.int64()), "by unit", "of each of the day's periods"),
+        Column("origins", pa.list_(TEXT), "code", "individual: origin of each volume"),
+        Column("statuses", pa.list_(TEXT), "code", "individual: validation status, or empty"),
+        Column("methods", pa.list_(TEXT), "code", "individual: repair method, or empty"),
+    ),
+)
+
 # What a run writes.
 RESULTS = (ALLOCATION, COVERAGE, FINDINGS, BALANCE, RESIDUAL, FRACTIONS, INDIVIDUAL)
 
@@ -528,6 +564,7 @@ TABLES = (
     DAY_ROWS,
     *RESULTS,
     DIFFERENCES,
+    SERIES,
 )
 
 

@@ -37,6 +37,7 @@ class Table(StrEnum):
     BALANCE = "balance"
     RESIDUAL = "residual"
     FRACTIONS = "fractions"
+    INDIVIDUAL = "individual"
     DIFFERENCES = "differences"
 
 

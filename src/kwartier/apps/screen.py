@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -47,6 +48,10 @@ _SUMMED = {
         ["market_day", "grid_area", "profile_category", "consumption_type", "direction", "status"],
         [("fraction", "sum")],
     ),
+    "individual": (
+        ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
+        [("accounting_point", "count_distinct"), ("volume_wh", "sum")],
+    ),
     "differences": (
         ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
         [("before_wh", "sum"), ("after_wh", "sum"), ("changed_wh", "sum"), ("quarters", "sum")],
@@ -55,6 +60,7 @@ _SUMMED = {
 _HEADS = {
     "volume_wh_sum": "kWh",
     "points_sum": "points",
+    "accounting_point_count_distinct": "points",
     "rule_count": "findings",
     "rows_sum": "rows not kept",
     "residual_wh_sum": "residual kWh",
@@ -131,7 +137,9 @@ def show(name: str, rows: pa.Table) -> None:
         _show_balance(rows)
         return
     keys, sums = _SUMMED[name]
-    summed = rows.group_by(keys).aggregate(sums).sort_by([(key, "ascending") for key in keys])
+    summed = (
+        by_period(rows).group_by(keys).aggregate(sums).sort_by([(key, "ascending") for key in keys])
+    )
     # What is the same in every row is said once, above: so more tables fit a screen.
     same = [key for key in ("market_day", "grid_area") if key in keys and _is_one(summed[key])]
     said = [f"{key} {summed[key][0].as_py()}" for key in same]
@@ -230,12 +238,28 @@ def with_eans(rows: pa.Table) -> pa.Table:
     return rows.set_column(names.index("accounting_point"), "accounting_point", digits)
 
 
+def by_period(rows: pa.Table) -> pa.Table:
+    """Give a row for each period of a table that has a day's periods as lists."""
+    lists = [field.name for field in rows.schema if pa.types.is_list(field.type)]
+    if not lists:
+        return rows
+    rows = rows.combine_chunks()
+    lengths = pc.list_value_length(rows[lists[0]]).to_numpy()
+    position = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths) + 1
+    index = pa.array(np.repeat(np.arange(len(lengths)), lengths))
+    columns = {
+        name: pc.list_flatten(rows[name]) if name in lists else rows[name].take(index)
+        for name in rows.schema.names
+    }
+    return pa.table({"position": position, **columns})
+
+
 def export(rows: pa.Table, out: Path) -> None:
-    """Write a table as CSV, with points as EAN-18 of 18 digits, or as Parquet."""
+    """Write a table as CSV, a row a period with points as EAN-18 of 18 digits, or as Parquet."""
     if out.suffix == ".parquet":
         pq.write_table(rows, out, compression="zstd")
         return
-    rows = with_eans(rows)
+    rows = by_period(with_eans(rows))
     names = rows.schema.names
     if "period_start" in names:
         moments = pc.strftime(rows["period_start"], format="%Y-%m-%dT%H:%M:%SZ")
