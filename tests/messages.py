@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from kwartier.documents import Document, Series
+from kwartier.documents import Acknowledgement, Document, Reason, Series
 
 AREA, OTHER_AREA = "871685900000056162", "871687120000052782"
 OPERATOR, BRP, OTHER_BRP = "8716871000002", "8712423014022", "8716892000005"
 SUPPLIER, OTHER_SUPPLIER = "8716916000004", "8716912000008"
 TSO = "8716867999983"
-POINT = "871685900000000018"
+POINT = "871685900000000011"
 DAY, SPRING, AUTUMN = date(2026, 1, 14), date(2026, 3, 29), date(2026, 10, 25)
 PERIODS = {DAY: 96, SPRING: 92, AUTUMN: 100}
 CREATED = int(datetime(2026, 1, 15, 12, 0, 5, tzinfo=UTC).timestamp())
@@ -97,6 +97,11 @@ def document(process: str, *some: Series, day: date = DAY, **parts: Any) -> Docu
         "series": some or whole(process, day),
     }
     return Document(**(said | parts))
+
+
+def acknowledgement(*reasons: Reason, of: str = "m-1") -> Acknowledgement:
+    """Give what a BRP says of a document."""
+    return Acknowledgement("a-1", CREATED, BRP, "DDK", OPERATOR, "DDM", of, reasons)
 
 
 def withdrawn(one: Series) -> Series:

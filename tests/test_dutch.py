@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from kwartier import codes
 from kwartier.codecs import Unreadable, dutch
-from kwartier.documents import PROCESSES, Acknowledgement, Document, Reason
+from kwartier.documents import PROCESSES, Document, Reason
 from tests import messages
-from tests.messages import AREA, AUTUMN, BRP, CREATED, DAY, OPERATOR, POINT, SPRING
+from tests.messages import AREA, AUTUMN, BRP, DAY, OPERATOR, POINT, SPRING, acknowledgement
 
 SCHEMAS = files("kwartier.codecs.dutch") / "schemas"
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
@@ -158,10 +158,6 @@ def test_no_other_process_and_no_empty_document_is_written() -> None:
 
 
 # Acknowledgements.
-
-
-def acknowledgement(*reasons: Reason, of: str = "m-1") -> Acknowledgement:
-    return Acknowledgement("a-1", CREATED, BRP, "DDK", OPERATOR, "DDM", of, reasons)
 
 
 def test_an_acknowledgement_says_the_code_of_each_reason() -> None:

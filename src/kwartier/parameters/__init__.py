@@ -94,6 +94,9 @@ class Parameters:
     acknowledgement_minutes: int
     retry_minutes: tuple[int, ...]
     delivery_seconds: int
+    accepted_days: int
+    created_ahead_seconds: int
+    series_of_group: Mapping[str, int]
     standard_profile: Mapping[str, Any]
     holding_since: Mapping[str, date]
 
@@ -213,6 +216,7 @@ _READ: dict[str, Any] = {
     "acknowledgement_minutes": _above_zero,
     "retry_minutes": _pauses,
     "delivery_seconds": _above_zero,
+    "series_of_group": lambda v: {_one_of(*codes.GROUPS)(g): int(n) for g, n in v.items()},
 }
 
 
