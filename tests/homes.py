@@ -17,6 +17,7 @@ from kwartier.arrays import NOT_READ
 from tests import market
 
 TAKEN_IN = ("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts")
+TAKEN_IN += ("received",)
 READINGS = pa.schema(
     [
         ("accounting_point", pa.int64()),
@@ -41,7 +42,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def taken_in(root: Path) -> dict[str, bytes]:
     """Give every file of a home that was taken in."""
     parts = ("deliveries/", "register/", "couplings/", "readings/", "volumes/", "fractions/")
-    parts += ("parameters/", "doubts/")
+    parts += ("parameters/", "doubts/", "received/")
     return {path: content for path, content in contents(root).items() if path.startswith(parts)}
 
 

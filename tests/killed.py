@@ -37,8 +37,10 @@ from kwartier import (
     take_register,
 )
 from kwartier.adapters.ledger.database import Database
+from kwartier.codecs import dutch
 from kwartier.runs import correct, moments, run_due
-from tests import homes
+from kwartier.runs.receiving import Reader, Us
+from tests import homes, messages
 from tests.market import (
     AREA,
     DAY,
@@ -226,12 +228,21 @@ def parameters(home: Home) -> None:
     take_parameters(home, path, recorded_at=REGISTERED)
 
 
+def receive(home: Home) -> None:
+    """Receive a document of another party, and give the answer that it always gets."""
+    content = dutch.write(messages.document("N111"))
+    reader = Reader(home, Us(messages.BRP, "DDK"))
+    at = messages.CREATED + 60
+    assert reader.take(content, bearer=messages.OPERATOR, at=at).accepted
+
+
 ACTS: dict[str, tuple[list[Callable[[Home], None]], Callable[[Home], None]]] = {
     "register": ([], register),
     "couplings": ([register], couplings),
     "volumes": ([register, couplings], volumes),
     "fractions": ([register], fractions),
     "parameters": ([register], parameters),
+    "receive": ([register], receive),
     "ingest": ([register], first),
     "correct": ([register, first], second),
     "allocate": ([register, first, second], run),
@@ -325,7 +336,7 @@ def main(folder: Path, name: str, every: int) -> None:
     moments.uuid4 = lambda: SimpleNamespace(hex="home of the tests")  # type: ignore[assignment]
     clock(KNOWN_AT)
     warm = Home(folder / "warm", create=True)  # what is loaded once need not be in every fork
-    for step in (register, couplings, one_day, energy, due):
+    for step in (register, couplings, one_day, energy, due, receive):
         step(warm)
     home = Home(base, create=True)
     for step in before:

@@ -24,6 +24,7 @@ ACTS = {
     "volumes": 40,
     "fractions": 15,
     "parameters": 10,
+    "receive": 10,
     "ingest": 40,
     "correct": 40,
     "allocate": 80,

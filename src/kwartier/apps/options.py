@@ -39,6 +39,7 @@ class Table(StrEnum):
     FRACTIONS = "fractions"
     INDIVIDUAL = "individual"
     DIFFERENCES = "differences"
+    RECEIVED = "received"
 
 
 class Clock(StrEnum):
@@ -166,6 +167,7 @@ def _tell(error: Exception) -> int | None:
     from kwartier.adapters.files import FileRefused
     from kwartier.adapters.ledger import LedgerError
     from kwartier.adapters.store import HomeError
+    from kwartier.adapters.transport.addresses import CertificateError
     from kwartier.engines.spark import ClusterError
     from kwartier.parameters import ParameterError
     from kwartier.simulation.zonnedael import ZonnedaelError
@@ -177,7 +179,8 @@ def _tell(error: Exception) -> int | None:
             print(line, file=sys.stderr)
         print("Refused as a whole; nothing was kept.", file=sys.stderr)
         return REFUSED
-    if isinstance(error, HomeError | ClusterError | LedgerError | ParameterError | ZonnedaelError):
+    told = HomeError | ClusterError | LedgerError | ParameterError | ZonnedaelError
+    if isinstance(error, told | CertificateError):
         print(f"kwartier: {error}", file=sys.stderr)
         return CANNOT
     if isinstance(error, OSError):

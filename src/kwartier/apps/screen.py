@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -52,6 +53,13 @@ _SUMMED = {
         ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
         [("accounting_point", "count_distinct"), ("volume_wh", "sum")],
     ),
+    "received": (
+        [
+            *("market_day", "grid_area", "process", "sender", "brp", "supplier", "group"),
+            *("direction", "origin", "unit"),
+        ],
+        [("quantity", "sum")],
+    ),
     "differences": (
         ["market_day", "grid_area", "brp", "supplier", "group", "direction"],
         [("before_wh", "sum"), ("after_wh", "sum"), ("changed_wh", "sum"), ("quarters", "sum")],
@@ -70,6 +78,7 @@ _HEADS = {
     "factor_min": "RCF from",
     "factor_max": "to",
     "fraction_sum": "of the year",
+    "quantity_sum": "of the day, by unit",
     "before_wh_sum": "before kWh",
     "after_wh_sum": "after kWh",
     "changed_wh_sum": "changed kWh",
@@ -248,10 +257,19 @@ def by_period(rows: pa.Table) -> pa.Table:
     position = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths) + 1
     index = pa.array(np.repeat(np.arange(len(lengths)), lengths))
     columns = {
-        name: pc.list_flatten(rows[name]) if name in lists else rows[name].take(index)
+        name: _flat(rows[name], lengths) if name in lists else rows[name].take(index)
         for name in rows.schema.names
     }
     return pa.table({"position": position, **columns})
+
+
+def _flat(column: pa.ChunkedArray, lengths: npt.NDArray[np.int64]) -> pa.ChunkedArray:
+    """Give what stands in lists, a row each; of a list that is null, nulls."""
+    flat = pc.list_flatten(column)
+    if not column.null_count:
+        return flat
+    told = np.repeat(column.is_valid().to_numpy(), lengths)
+    return flat.take(pa.array(np.cumsum(told) - 1, mask=~told))
 
 
 def export(rows: pa.Table, out: Path) -> None:

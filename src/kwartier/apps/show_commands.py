@@ -39,10 +39,24 @@ def _result(
     from kwartier import runs
 
     kept = kwartier.Home(home)
+    if table is Table.RECEIVED:
+        if day is None:
+            raise typer.BadParameter("what was received is of days, not of a run; give --day")
+        return _received(kept, days_between(day, to), area)
     if run is not None:
         return runs.of_run(kept, runs.ledger_of(kept).get(run), table.value)
     days = days_between(day, to) if day is not None else []
     return runs.result(kept, table.value, days, grid_area=area)
+
+
+def _received(home: kwartier.Home, days: list[date], area: str | None) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from kwartier import runs
+
+    rows = pa.concat_tables([runs.received(home, day) for day in days])
+    return rows if area is None else rows.filter(pc.equal(rows["grid_area"], area))
 
 
 @app.command(epilog="Example: kwartier show coverage --day 2026-03-29 --home my-home")

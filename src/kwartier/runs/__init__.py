@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run_due
     from kwartier.runs.deliveries import Intake
+    from kwartier.runs.inbox import Reception, received, receptions
     from kwartier.runs.intake import ingest
     from kwartier.runs.moments import Progress, ledger_of, seconds
+    from kwartier.runs.receiving import ROLES, Server, Us, receive_folder
     from kwartier.runs.results import before, differences, of_run, result
     from kwartier.runs.taking import (
         take_couplings,
@@ -28,13 +30,19 @@ _WHERE = {
     "deliveries": ("Intake",),
     "intake": ("ingest",),
     "moments": ("Progress", "ledger_of", "seconds"),
+    "inbox": ("Reception", "received", "receptions"),
+    "receiving": ("ROLES", "Server", "Us", "receive_folder"),
     "results": ("before", "differences", "of_run", "result"),
     "taking": ("take_couplings", "take_fractions", "take_parameters", "take_register"),
     "volume_intake": ("ingest_volumes",),
 }
 __all__ = [
+    "ROLES",
     "Intake",
     "Progress",
+    "Reception",
+    "Server",
+    "Us",
     "allocate",
     "before",
     "correct",
@@ -45,6 +53,9 @@ __all__ = [
     "ledger_of",
     "next_due_of",
     "of_run",
+    "receive_folder",
+    "received",
+    "receptions",
     "result",
     "run_due",
     "seconds",

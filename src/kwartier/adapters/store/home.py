@@ -9,6 +9,7 @@ On its storage, which is the home itself or a place elsewhere:
     readings/market_day=D/grid_area=A/complete-ID.parquet    day rows without holes
     readings/market_day=D/grid_area=A/partial-ID.parquet     day rows with holes or meter status
     doubts/ID.parquet                                        findings made when taking in
+    received/market_day=D/ID.parquet                         series of a document of another party
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
     results/market_day=D/grid_area=A/run=ID/messages/        what it sends, as it is sent
     home                                                     of which home it is, where elsewhere
@@ -77,7 +78,7 @@ from kwartier.arrays import Delivered, Int64s
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = (
     *("register", "couplings", "fractions", "parameters", "parties"),
-    *("readings", "volumes", "doubts"),
+    *("readings", "volumes", "doubts", "received"),
 )
 _MESSAGES = "messages"  # the folder, in that of a run, of what the run sends
 NO_MESSAGES: Mapping[str, bytes] = MappingProxyType({})
@@ -111,8 +112,12 @@ class Home:
         self.storage = storage_for(self.root, storage, begun=begun)
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Be the only one who takes something in, and sweep what a killed process left."""
+    def writing(self, *, sweep: bool = True) -> Iterator[None]:
+        """Be the only one who takes something in, and sweep what a killed process left.
+
+        sweep : not for who takes in small things again and again and swept when he began, because
+            it looks at every file that was taken in.
+        """
         with (self.root / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,7 +126,8 @@ class Home:
                     f"another kwartier is writing in {self.root}; wait for it"
                 ) from None
             mark(self.root, self.storage)
-            self._sweep()
+            if sweep:
+                self._sweep()
             try:
                 yield
             finally:  # it may hold values that may not be kept
@@ -192,6 +198,10 @@ class Home:
         part : register, couplings, fractions or doubts.
         """
         return [read_table(self.storage, place) for place in self._files_of(part, known_at)]
+
+    def table_at(self, place: str) -> pa.Table:
+        """Read a table that a manifest names."""
+        return read_table(self.storage, place)
 
     def pieces_of(self, part: str, known_at: int | None = None) -> list[Piece]:
         """List what the tables of one part can be read by, in order of delivery."""

@@ -16,6 +16,10 @@ class Undeliverable(Exception):
     """It can never be delivered so: the address, a certificate or the answer is wrong."""
 
 
+class CertificateError(Exception):
+    """A key or certificate of our own cannot be used; the text says which, never what it holds."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where a party receives documents.
