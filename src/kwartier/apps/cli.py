@@ -13,10 +13,24 @@ from typing import Annotated
 import typer
 
 import kwartier
-from kwartier.apps import intake_commands, receive_commands, run_commands, show_commands
+from kwartier.apps import (
+    exchange_commands,
+    intake_commands,
+    receive_commands,
+    run_commands,
+    show_commands,
+)
 from kwartier.apps.options import CANNOT, app
 
-__all__ = ["app", "intake_commands", "main", "receive_commands", "run_commands", "show_commands"]
+__all__ = [
+    "app",
+    "exchange_commands",
+    "intake_commands",
+    "main",
+    "receive_commands",
+    "run_commands",
+    "show_commands",
+]
 
 
 def _version(asked: bool) -> None:

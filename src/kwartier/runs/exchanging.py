@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import uuid4
 
+from kwartier.adapters import transport as transports
 from kwartier.adapters.ledger import Answer, Answered, LedgerError, Message
 from kwartier.adapters.ledger.letters import NOT_TAKEN
 from kwartier.adapters.store import Home, HomeError
 from kwartier.adapters.transport import Address, Envelope, NotDelivered, Undeliverable
 from kwartier.adapters.transport.addresses import FOLDER
 from kwartier.runs.answering import answer_of, discreet
-from kwartier.runs.formats import Format
+from kwartier.runs.formats import FORMATS, Format
 from kwartier.runs.moments import day_of, ledger_of, parameters_of, seconds
 from kwartier.runs.parties import Parties, parties_of
 from kwartier.runs.running import steadily
@@ -63,9 +64,9 @@ class Exchanged:
 def send(
     home: Home,
     *,
-    transport: Transport,
-    formats: Mapping[str, Format],
     at: datetime | None = None,
+    transport: Transport = transports,
+    formats: Mapping[str, Format] = FORMATS,
 ) -> Exchanged:
     """Send what is due, and take in the answers that lie in folders.
 
@@ -93,8 +94,8 @@ def acknowledge(
     home: Home,
     sources: Sequence[Path],
     *,
-    formats: Mapping[str, Format],
     at: datetime | None = None,
+    formats: Mapping[str, Format] = FORMATS,
 ) -> list[Answered]:
     """Take in acknowledgements that came apart from any sending, one a file; each counts once."""
     outbox = ledger_of(home).outbox

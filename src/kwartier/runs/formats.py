@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from kwartier.codecs import dutch
 from kwartier.documents import Acknowledgement, Document
+from kwartier.steps.addressing import DUTCH
 
 
 class Format(NamedTuple):
@@ -14,3 +16,8 @@ class Format(NamedTuple):
     write: Callable[[Document], bytes]
     read_acknowledgement: Callable[[bytes], Acknowledgement]
     content_type: str
+
+
+FORMATS: Mapping[str, Format] = {
+    DUTCH: Format(dutch.write, dutch.read_acknowledgement, "application/xml"),
+}

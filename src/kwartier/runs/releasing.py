@@ -8,26 +8,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import pyarrow as pa
 
 from kwartier.adapters.ledger import Letter, Run
 from kwartier.adapters.store import Home
 from kwartier.documents import Document
-from kwartier.runs.formats import Format
+from kwartier.runs.formats import FORMATS, Format
 from kwartier.runs.parties import Parties
 
 # Gives the documents of a run with the format of each; it is handed the run, the parties, the run's
 # tables, and when the documents are created [s UTC].
-Documents = Callable[[Run, Parties, Mapping[str, pa.Table], int], Iterable[tuple[str, Document]]]
-
-
-class Leaving(NamedTuple):
-    """How documents are made of a run, and the formats by name."""
-
-    documents: Documents
-    formats: Mapping[str, Format]
+Leaving = Callable[[Run, Parties, Mapping[str, pa.Table], int], Iterable[tuple[str, Document]]]
 
 
 @dataclass
@@ -49,13 +41,14 @@ def release(
     tables: Mapping[str, pa.Table],
     created_at: int,
     leaving: Leaving,
+    formats: Mapping[str, Format] = FORMATS,
 ) -> Release:
     """Write the documents of a run, each in its format; they exist once the ledger names them."""
     newest = home.newest("parties", run.known_at)
     read = [] if newest is None else newest["files"]
     released = Release(inputs=[(file["path"], file["sha256"]) for file in read])
-    for format_, document in leaving.documents(run, parties, tables, created_at):
-        content = leaving.formats[format_].write(document)
+    for format_, document in leaving(run, parties, tables, created_at):
+        content = formats[format_].write(document)
         place = home.message_place(run.market_day, run.grid_area, run.run, document.id)
         letter = Letter(
             message=document.id,
