@@ -1,7 +1,7 @@
 """What others say of our messages: bytes → what the ledger is told.
 
 Nothing of it is taken over as it stands but ids, codes and a short text, and in that text no number
-that could be a customer's. Source: SD030 v4.0; domain §8, §10; decisions §37.
+that could be a customer's. Source: SD030 v4.0; domain §8; decisions §37.
 """
 
 from __future__ import annotations
