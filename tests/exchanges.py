@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
@@ -19,8 +19,10 @@ from kwartier.adapters.ledger import Letter, Message, Run
 from kwartier.adapters.transport import Address, Envelope, NotDelivered, Undeliverable
 from kwartier.adapters.transport.addresses import FOLDER
 from kwartier.codecs import dutch
-from kwartier.documents import Acknowledgement, Reason
+from kwartier.documents import Acknowledgement, Document, Reason
 from kwartier.runs import take_parties
+from kwartier.runs.parties import Parties
+from kwartier.steps import addressing
 from tests.market import AREA, BRP, DAY, OTHER_BRP
 from tests.workers import LEASE, alive, asked, content
 
@@ -174,3 +176,21 @@ def events(home: Home, message: str) -> list[str]:
 def of_run(home: Home, run: Run) -> list[Message]:
     """List the messages of a run."""
     return [one for one in runs.ledger_of(home).outbox.messages() if one.run == run.run]
+
+
+def leaving(
+    run: Run, known: Parties, tables: Mapping[str, pa.Table], created_at: int
+) -> Iterable[tuple[str, Document]]:
+    """Make the documents of a run, without disclosure control."""
+    released = addressing.Released(
+        run.market_day,
+        run.grid_area,
+        run.run,
+        created_at,
+        known.party,
+        known.role,
+        protected=tables["allocation"],
+        **{name: tables[name] for name in ("allocation", "individual", "residual", "fractions")},
+    )
+    receivers = [addressing.Receiver(p.party, p.role, p.formats) for p in known.receivers]
+    return addressing.address(released, receivers, identify)

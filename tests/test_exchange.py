@@ -6,26 +6,24 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from kwartier import Home, HomeError, runs
-from kwartier.adapters.ledger import Run, letters
+from kwartier.adapters.ledger import letters
 from kwartier.codecs import Unreadable, dutch
 from kwartier.documents import Document, Reason
 from kwartier.runs import allocating, exchanging, send, take_parameters, take_parties
 from kwartier.runs.answering import answer_of, discreet
 from kwartier.runs.formats import FORMATS
-from kwartier.runs.parties import Parties
+from kwartier.runs.receiving import Us, receive_folder
 from kwartier.runs.running import Runner
-from kwartier.steps import addressing
 from tests.closing import clock_of, closing, due, hour, left_over
 from tests.conftest import ROOT
 from tests.exchanges import (
@@ -46,6 +44,7 @@ from tests.exchanges import (
     events,
     home_of,
     identify,
+    leaving,
     message_of,
     of_run,
     parties,
@@ -80,24 +79,6 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 # -- from a run to its receivers
-
-
-def leaving(
-    run: Run, known: Parties, tables: Mapping[str, pa.Table], created_at: int
-) -> Iterable[tuple[str, Document]]:
-    """Make the documents of a run, without disclosure control."""
-    released = addressing.Released(
-        run.market_day,
-        run.grid_area,
-        run.run,
-        created_at,
-        known.party,
-        known.role,
-        protected=tables["allocation"],
-        **{name: tables[name] for name in ("allocation", "individual", "residual", "fractions")},
-    )
-    receivers = [addressing.Receiver(p.party, p.role, p.formats) for p in known.receivers]
-    return addressing.address(released, receivers, identify)
 
 
 @pytest.fixture
@@ -144,6 +125,25 @@ def test_what_a_run_releases_comes_to_its_receivers(market: Market, tmp_path: Pa
         there = sorted(one.message for one in messages if one.receiver == party)
         assert received(tmp_path, party) == there
     assert send(market.home, at=SOON + MINUTE, transport=Post()) == exchanging.Exchanged()
+
+
+def test_what_one_kwartier_sends_another_reads_and_acknowledges(
+    market: Market, tmp_path: Path
+) -> None:
+    """The real folder, and the real receiving side."""
+    take_parties(market.home, parties(tmp_path, BRP, TSO), recorded_at=hour(DAY, 0))
+    (run,) = due(market, NOON)
+    send(market.home, at=SOON)
+    assert set(states(market.home).values()) == {S}
+    answered = 0
+    for party, role in ((BRP, "DDK"), (TSO, "EZ")):
+        theirs = Home(tmp_path / party, create=True)
+        place = tmp_path / "received" / party
+        answered += len(list(receive_folder(theirs, place, Us(party, role), at=SOON + MINUTE)))
+    send(market.home, at=SOON + 2 * MINUTE)
+    messages = of_run(market.home, run)
+    assert {(one.state, one.codes, one.reason) for one in messages} == {(A, "000", None)}
+    assert answered == len(messages)
 
 
 def test_a_home_without_parties_releases_nothing(market: Market) -> None:
