@@ -155,7 +155,7 @@ def commands_page() -> str:
         "## Exit codes",
         _grid(["code", "meaning"], [code.split(" ", 1) for code in codes.split("; ")]),
     ]
-    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
+    for name, command in sorted(commands_of(group)):
         given = [param.metavar or param.name.upper() for param in _arguments(command)]
         parts += [
             f"## `{name}`",
@@ -169,6 +169,15 @@ def commands_page() -> str:
             _example(command.epilog),
         ]
     return _page("Commands", *parts)
+
+
+def commands_of(group: Any, before: str = "") -> Iterable[tuple[str, Any]]:
+    """Give every command by its name, those of a group after the name of the group."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands_of(command, f"{before}{name} ")
+        else:
+            yield before + name, command
 
 
 def _arguments(command: Any) -> list[Any]:

@@ -8,6 +8,7 @@ process without threads.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,11 +40,13 @@ from kwartier import (
 )
 from kwartier.adapters.ledger.database import Database
 from kwartier.codecs import dutch
-from kwartier.runs import correct, moments, run_due
+from kwartier.runs import allocating, correct, moments, run_due, take_parties
 from kwartier.runs.receiving import Reader, Us
-from tests import homes, messages
+from kwartier.runs.running import Runner
+from tests import exchanges, homes, messages
 from tests.market import (
     AREA,
+    BRP,
     DAY,
     ONE_DAY,
     OTHER,
@@ -236,6 +240,12 @@ def receive(home: Home) -> None:
     assert reader.take(content, bearer=messages.OPERATOR, at=at).accepted
 
 
+def parties(home: Home) -> None:
+    """Take in whom the home sends to."""
+    path = exchanges.parties(home.root.parent, BRP)
+    take_parties(home, path, recorded_at=REGISTERED)
+
+
 ACTS: dict[str, tuple[list[Callable[[Home], None]], Callable[[Home], None]]] = {
     "register": ([], register),
     "couplings": ([register], couplings),
@@ -248,6 +258,7 @@ ACTS: dict[str, tuple[list[Callable[[Home], None]], Callable[[Home], None]]] = {
     "allocate": ([register, first, second], run),
     "allocate-again": ([register, first, second, run], run),
     "run-due": ([register, couplings, one_day, energy], due),
+    "run-sends": ([register, couplings, one_day, energy, parties], due),
     "run-again": ([register, couplings, one_day, energy, due, second], again),
 }
 
@@ -289,6 +300,11 @@ def named(root: Path) -> dict[str, bytes]:
         # A run that was killed before it was claimed has another moment, so another id.
         for (path,) in in_ledger(root, f"SELECT path FROM results WHERE run = '{run}'"):
             kept[path.replace(run, str(number))] = found[path]
+        # A message says when it was created; it must be there as the ledger knows it.
+        asked = f"SELECT sequence, process, state, place, sha256 FROM messages WHERE run = '{run}'"
+        for sequence, *said, place, sha256 in in_ledger(root, asked):
+            whole = hashlib.sha256(found[place]).hexdigest() == sha256
+            kept[f"message {number}/{sequence}"] = repr((*said, whole)).encode()
     return kept
 
 
@@ -334,6 +350,8 @@ def main(folder: Path, name: str, every: int) -> None:
     # A killed process, unlike a lost disk, needs no sync; it is counted as a step all the same.
     os.fsync = lambda handle: None
     moments.uuid4 = lambda: SimpleNamespace(hex="home of the tests")  # type: ignore[assignment]
+    # Only a home with parties sends anything.
+    allocating.Runner = partial(Runner, leaving=exchanges.leaving)  # type: ignore[attr-defined]
     clock(KNOWN_AT)
     warm = Home(folder / "warm", create=True)  # what is loaded once need not be in every fork
     for step in (register, couplings, one_day, energy, due, receive):

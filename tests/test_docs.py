@@ -16,7 +16,7 @@ import typer
 
 import kwartier
 from kwartier import codes, findings, parameters, tables
-from kwartier.adapters.ledger import states
+from kwartier.adapters.ledger import letters, states
 from kwartier.apps import cli
 
 ROOT = Path(__file__).parents[1]
@@ -72,9 +72,9 @@ def test_every_parameter_is_documented() -> None:
     assert [name for name in parameters.market() if f"\n## `{name}`\n" not in page] == []
 
 
-def test_every_command_and_option_is_documented() -> None:
+def test_every_command_and_option_is_documented(generate: ModuleType) -> None:
     page = _read("commands.md")
-    for name, command in typer.main.get_command(cli.app).commands.items():  # type: ignore[attr-defined]
+    for name, command in generate.commands_of(typer.main.get_command(cli.app)):
         part = page.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
         options = [opt for param in command.params for opt in param.opts if opt.startswith("-")]
         assert [option for option in options if f"`{option}`" not in part] == []
@@ -165,6 +165,12 @@ def test_the_page_of_runs_tells_every_state_event_and_kind() -> None:
     assert [event for event in states.EVENTS if event.replace("_", " ") not in page] == []
     calendar = parameters.load(date(2026, 3, 29)).run_calendar
     assert [run.kind for run in calendar if f"| {run.kind} |" not in page] == []
+
+
+def test_the_page_of_the_exchange_tells_every_state_and_event() -> None:
+    page = _read("exchange.md")
+    assert [state for state in letters.STATES if state not in page] == []
+    assert [event for event in letters.EVENTS if f"{event.replace('_', ' ')}:" not in page] == []
 
 
 def _sources() -> list[Path]:

@@ -30,6 +30,7 @@ ACTS = {
     "allocate": 80,
     "allocate-again": 8,
     "run-due": 80,
+    "run-sends": 80,
     "run-again": 60,
 }
 
@@ -61,7 +62,9 @@ def killed(folder: Path, act: str, every: int) -> None:
     assert states == sorted(states, key=["old", "new"].index)
 
 
-@pytest.mark.parametrize("act", ["register", "ingest", "correct", "allocate", "run-again"])
+@pytest.mark.parametrize(
+    "act", ["register", "ingest", "correct", "allocate", "run-again", "run-sends"]
+)
 def test_wherever_it_is_killed_the_next_start_is_whole(act: str, tmp_path: Path) -> None:
     killed(tmp_path, act, every=11)
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from kwartier import Home, HomeError, runs
 from kwartier.adapters.ledger import LedgerError, Run, Unreachable
 from kwartier.adapters.ledger.database import Database
+from kwartier.adapters.store import NO_MESSAGES
 from kwartier.apps.cli import app
 from kwartier.runs import running
 from tests.closing import (
@@ -254,14 +255,14 @@ def test_a_worker_that_was_robbed_does_not_write_over_what_the_other_made(
     clock(NOON)
     usual, quicker = running.Runner._write, []
 
-    def write(runner: Any, run: Run, tables: Any) -> Any:
+    def write(runner: Any, run: Run, tables: Any, messages: Any = NO_MESSAGES) -> Any:
         if not quicker:
             monkeypatch.setattr(running.Runner, "_write", usual)
             clock(NOON + timedelta(seconds=running.LEASE))
             quicker.extend(runs.run_due(Home(market.home.root), at=NOON, threads=1))
             folder = market.home.run_folder(DAY, run.grid_area, run.run)
             (folder / "mark").touch()
-        return usual(runner, run, tables)
+        return usual(runner, run, tables, messages)
 
     monkeypatch.setattr(running.Runner, "_write", write)
     with pytest.raises(LedgerError, match="taken over by another worker"):

@@ -15,6 +15,7 @@ import typer
 import kwartier
 from kwartier.apps import (
     compare_command,
+    exchange_commands,
     intake_commands,
     publish_commands,
     receive_commands,
@@ -27,6 +28,7 @@ from kwartier.apps.options import CANNOT, app
 __all__ = [
     "app",
     "compare_command",
+    "exchange_commands",
     "intake_commands",
     "main",
     "publish_commands",

@@ -206,3 +206,20 @@ def parameters(
         kept = kwartier.Home(home, create=True, storage=storage)
         intake = runs.take_parameters(kept, file, recorded_at=recorded_at)
         _tell_intake(intake, as_json, "parameters", home, recorded_at)
+
+
+@app.command(epilog="Example: kwartier parties parties.yaml --home my-home")
+def parties(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A YAML file.")],
+    home: HomeOption = Path("kwartier-home"),
+    recorded_at: RecordedOption = None,
+    storage: StorageOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take in who the home is and whom it sends to, in place of what was said before."""
+    with told():
+        from kwartier import runs
+
+        kept = kwartier.Home(home, create=True, storage=storage)
+        intake = runs.take_parties(kept, file, recorded_at=recorded_at)
+        _tell_intake(intake, as_json, "parties", home, recorded_at)

@@ -1,7 +1,7 @@
 """Bytes ↔ documents, a room for each format; no socket, no file, no clock.
 
 Every codec has `write(document) -> bytes` and `read(content) -> document`, and raises Unreadable
-when bytes are not what it reads. Nothing that was not disclosed comes here (pipeline/leaving.py).
+when bytes are not what it reads. Nothing that was not disclosed comes here (runs/releasing.py).
 """
 
 from kwartier.codecs.cim.layout import Unwritable

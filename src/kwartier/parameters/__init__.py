@@ -91,6 +91,9 @@ class Parameters:
     residual_alarm_low: Fraction
     residual_alarm_high: Fraction
     run_calendar: tuple[CalendarRun, ...]
+    acknowledgement_minutes: int
+    retry_minutes: tuple[int, ...]
+    delivery_seconds: int
     accepted_days: int
     created_ahead_seconds: int
     series_of_group: Mapping[str, int]
@@ -157,6 +160,18 @@ def _weekdays(value: Any) -> frozenset[int]:
     return days
 
 
+def _above_zero(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ParameterError("expected a whole number above 0")
+    return value
+
+
+def _pauses(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise ParameterError("expected a list of whole numbers above 0")
+    return tuple(_above_zero(pause) for pause in value)
+
+
 def _one_of(*words: str) -> Any:
     def read(value: Any) -> str:
         if value not in words:
@@ -207,6 +222,8 @@ def _policies(value: Any) -> Mapping[str, str]:
     for family, policy in value.items():
         if policy not in (STATUTORY, PROTECTED):
             raise ParameterError(f"{family}: expected {STATUTORY} or {PROTECTED}")
+    if value[DUTCH] != STATUTORY:
+        raise ParameterError(f"{DUTCH}: expected {STATUTORY}; its receivers need every supplier")
     if value[OPEN_DATA] != PROTECTED:
         raise ParameterError(f"{OPEN_DATA}: expected {PROTECTED}; everybody reads them")
     return {family: str(value[family]) for family in FAMILIES}
@@ -284,6 +301,9 @@ _READ: dict[str, Any] = {
     "residual_alarm_low": lambda v: Fraction(str(v)),
     "residual_alarm_high": lambda v: Fraction(str(v)),
     "run_calendar": _calendar,
+    "acknowledgement_minutes": _above_zero,
+    "retry_minutes": _pauses,
+    "delivery_seconds": _above_zero,
     "series_of_group": lambda v: {_one_of(*codes.GROUPS)(g): int(n) for g, n in v.items()},
     "programme_deadline": _clock,
     "missing_programme": _one_of(LEFT_OPEN, AS_ZERO),

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kwartier.runs.allocating import allocate, correct, due_of, next_due_of, run_due
     from kwartier.runs.deliveries import Intake
+    from kwartier.runs.exchanging import acknowledge, resend, send
     from kwartier.runs.inbox import Reception, received, receptions
     from kwartier.runs.intake import ingest
     from kwartier.runs.moments import Progress, ledger_of, seconds
+    from kwartier.runs.parties import parties_of, take_parties
     from kwartier.runs.receiving import ROLES, Server, Us, receive_folder
     from kwartier.runs.results import before, differences, of_run, result
     from kwartier.runs.settlement_intake import take_prices, take_programmes
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
 _WHERE = {
     "allocating": ("allocate", "correct", "due_of", "next_due_of", "run_due"),
     "deliveries": ("Intake",),
+    "exchanging": ("acknowledge", "resend", "send"),
     "intake": ("ingest",),
     "moments": ("Progress", "ledger_of", "seconds"),
     "inbox": ("Reception", "received", "receptions"),
     "receiving": ("ROLES", "Server", "Us", "receive_folder"),
+    "parties": ("parties_of", "take_parties"),
     "results": ("before", "differences", "of_run", "result"),
     "settlement_intake": ("take_prices", "take_programmes"),
     "settling": ("settle", "settled"),
@@ -49,6 +53,7 @@ __all__ = [
     "Reception",
     "Server",
     "Us",
+    "acknowledge",
     "allocate",
     "before",
     "correct",
@@ -60,18 +65,22 @@ __all__ = [
     "ledger_of",
     "next_due_of",
     "of_run",
+    "parties_of",
     "receive_folder",
     "received",
     "receptions",
+    "resend",
     "result",
     "run_due",
     "seconds",
+    "send",
     "settle",
     "settled",
     "statement",
     "take_couplings",
     "take_fractions",
     "take_parameters",
+    "take_parties",
     "take_prices",
     "take_programmes",
     "take_register",

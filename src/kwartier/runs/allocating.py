@@ -10,15 +10,21 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import uuid4
 
-import numpy as np
-
 from kwartier import parameters, periods
 from kwartier.adapters.ledger import Question, Run
 from kwartier.adapters.ledger.states import ANSWERED, REFUSED
 from kwartier.adapters.store import Home, HomeError
 from kwartier.engines.spark import Cluster
 from kwartier.runs import calendar
-from kwartier.runs.moments import Progress, days_of, ledger_of, parameters_of, seconds, silent
+from kwartier.runs.moments import (
+    Progress,
+    day_of,
+    days_of,
+    ledger_of,
+    parameters_of,
+    seconds,
+    silent,
+)
 from kwartier.runs.running import CORRECTION, TRIAL, Runner, steadily
 from kwartier.runs.way import Way
 
@@ -145,7 +151,7 @@ def next_due_of(home: Home, moment: int) -> calendar.Due | None:
 
 
 def _days_and_calendar(home: Home, moment: int) -> tuple[list[date], calendar.CalendarOf]:
-    today = periods.day_of_number(periods.locate(np.array([moment], np.int64))[0][0])
+    today = day_of(moment)
     first = min(home.days_with_volumes(), default=None)
     if first is None:
         return [], lambda day: ()

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from kwartier import parameters, tables
+import numpy as np
+
+from kwartier import parameters, periods, tables
 from kwartier.adapters import store
 from kwartier.adapters.ledger import LedgerError, Unreachable
 from kwartier.adapters.store import Home, HomeError
@@ -44,6 +46,11 @@ def seconds(moment: datetime | None) -> int:
             "expected a moment with its time zone, as datetime(2026, 3, 30, 6, tzinfo=UTC)"
         )
     return int(moment.timestamp())
+
+
+def day_of(moment: int) -> date:
+    """Give the market day that a moment [s UTC] lies in."""
+    return periods.day_of_number(periods.locate(np.array([moment], np.int64))[0][0])
 
 
 def days_of(days: Sequence[date]) -> list[date]:

@@ -24,13 +24,16 @@ from kwartier.adapters.ledger import (
     Run,
     Unreachable,
 )
-from kwartier.adapters.store import Home, HomeError
+from kwartier.adapters.store import NO_MESSAGES, Home, HomeError
 from kwartier.engines.spark import ClusterError
+from kwartier.parameters import STATUTORY
 from kwartier.pipeline import disclosed
 from kwartier.runs.moments import identity, parameters_of, seconds
+from kwartier.runs.parties import parties_of
+from kwartier.runs.releasing import PROTECTED, Leaving, Release, leaving, release
 from kwartier.runs.way import Made, Way
 from kwartier.steps import correction, disclosure
-from kwartier.steps.disclosure import Before
+from kwartier.steps.disclosure import Before, Disclosed
 
 if TYPE_CHECKING:
     from kwartier.adapters.ledger import Ledger
@@ -64,10 +67,13 @@ def steadily(act: Callable[[], _T]) -> _T:
 
 
 class Runner:
-    """Makes runs in a home, as one worker."""
+    """Makes runs in a home, as one worker.
 
-    def __init__(self, home: Home, ledger: Ledger, worker: str) -> None:
-        self._home, self._ledger, self._worker = home, ledger, worker
+    leaving : makes the documents that a published run sends.
+    """
+
+    def __init__(self, home: Home, ledger: Ledger, worker: str, leaving: Leaving = leaving) -> None:
+        self._home, self._ledger, self._worker, self._leaving = home, ledger, worker, leaving
         self._seen_alive = 0
 
     def claim(self, question: Question) -> Run | None:
@@ -196,11 +202,29 @@ class Runner:
                 for name, withdraw in _WITHDRAW.items()
             }
             tables = {**tables, **withdrawn}
-        tables = {**tables, "disclosure": self._disclosed(run, tables, before)}
-        files = self._write(run, tables)
-        return self._end(self._ledger.complete, run, Content(**content, tables=files), publish=True)
+        shown = self._disclosed(run, tables, before)
+        tables = {**tables, "disclosure": shown.report}
+        released = self._release(run, {**tables, PROTECTED: shown.allocation})
+        content["inputs"] += released.inputs
+        files = self._write(run, tables, released.contents)
+        said = Content(**content, tables=files)
+        letters = released.letters
+        return self._end(self._ledger.complete, run, said, publish=True, letters=letters)
 
-    def _disclosed(self, run: Run, tables: Mapping[str, pa.Table], before: Run | None) -> pa.Table:
+    def _release(self, run: Run, tables: Mapping[str, pa.Table]) -> Release:
+        """Write the documents that a run sends; a home without parties sends none."""
+        parties = parties_of(self._home, run.known_at)
+        if parties is None:
+            return Release()
+        of = (run.market_day, run.grid_area)
+        last = steadily(lambda: self._ledger.outbox.last_created(*of))
+        # The latest creation counts, so it lies after all that was sent of the day before.
+        created_at = max(run.started_at, last + 1)
+        policy = parameters_of(self._home, run.market_day, run.known_at).disclosure_policy
+        statutory = [family for family, how in policy.items() if how == STATUTORY]
+        return release(self._home, run, parties, tables, created_at, statutory, self._leaving)
+
+    def _disclosed(self, run: Run, tables: Mapping[str, pa.Table], before: Run | None) -> Disclosed:
         """Say what of a run may be told by protected documents, audited."""
         earlier = None
         if before is not None:
@@ -213,7 +237,7 @@ class Runner:
             )
         held = parameters_of(self._home, run.market_day, run.known_at)
         now = disclosure.Run(tables["allocation"], tables["privacy"])
-        return disclosed(now, earlier, held).report
+        return disclosed(now, earlier, held)
 
     def _with_doubts(self, run: Run, findings: pa.Table) -> pa.Table:
         """Add to the findings of a run those that were made when its data were taken in."""
@@ -226,10 +250,13 @@ class Runner:
             made.append(table.filter(of_area))
         return pa.concat_tables(made).combine_chunks()
 
-    def _write(self, run: Run, tables: Mapping[str, pa.Table]) -> list[tuple[str, str, int, str]]:
+    def _write(
+        self, run: Run, tables: Mapping[str, pa.Table], messages: Mapping[str, bytes] = NO_MESSAGES
+    ) -> list[tuple[str, str, int, str]]:
         # A worker that lost its run may not write over what the other one made.
         self._renew(run)
-        return self._home.write_run(run.market_day, run.grid_area, run.run, self._worker, tables)
+        of = (run.market_day, run.grid_area, run.run)
+        return self._home.write_run(*of, self._worker, tables, messages)
 
     def _content(self, run: Run, way: Way, made: Made, before: Run | None) -> dict[str, Any]:
         """Give what a run is made of, and the digest that names it: the same, the same bytes."""

@@ -8,7 +8,7 @@ Source: SD030 v4.0; domain §7, §8; decisions §32.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
@@ -40,6 +40,8 @@ _EACH_OF = {
 # Of losses and unmetered points the TSO is told the sum only.
 _EACH_TO_TSO = (codes.TELEMETRY,)
 
+_FOLDED = "other"  # a supplier that disclosure control folded has no GLN
+
 # Makes an id of what it names: the same words, the same id.
 Identify = Callable[..., str]
 
@@ -59,7 +61,8 @@ class Released:
     Attributes
     ----------
     allocation : exact, for who is entitled to it; with what is withdrawn.
-    protected : the same after disclosure control, for the other formats.
+    protected : the same after disclosure control: its folded suppliers are `other`, without a GLN.
+    statutory : the formats that leave exact; all others leave protected.
     created_at : after that of every earlier run of the day [s UTC].
     """
 
@@ -74,6 +77,7 @@ class Released:
     individual: pa.Table
     residual: pa.Table
     fractions: pa.Table
+    statutory: Collection[str] = (DUTCH,)
 
 
 class _Key(NamedTuple):
@@ -110,13 +114,17 @@ def address(
         if receiver.role != documents.SYSTEM_OPERATOR and receiver.party not in concerned:
             continue
         to = _To(released, receiver, identify)
-        if DUTCH in receiver.formats:
-            made = [*_sums(to, exact), *_each(to), _factors(to)]
+        told = {
+            format_: exact if format_ in released.statutory else protected
+            for format_ in receiver.formats
+        }
+        if DUTCH in told:
+            made = [*_sums(to, told[DUTCH]), *_each(to), _factors(to)]
             yield from ((DUTCH, document) for document in made if document.series)
-        if RSM014 in receiver.formats:
-            yield RSM014, _per_party(to, protected)
-        if ENERGY_ACCOUNT in receiver.formats:
-            yield ENERGY_ACCOUNT, _account(to, protected)
+        if RSM014 in told:
+            yield RSM014, _per_party(to, told[RSM014])
+        if ENERGY_ACCOUNT in told:
+            yield ENERGY_ACCOUNT, _account(to, told[ENERGY_ACCOUNT])
 
 
 class _To(NamedTuple):
@@ -166,7 +174,11 @@ def _rows(allocation: pa.Table) -> list[_Row]:
     heads = allocation.take(pa.array(np.arange(0, allocation.num_rows, n)))
     words = zip(*(heads[name].to_pylist() for name in (*names, "origin")), strict=True)
     return [
-        _Row(_Key(*(word or "" for word in key)), bool((points[i] + gone[i]).any()), volume[i])
+        _Row(
+            _Key(*("" if word in (None, _FOLDED) else word for word in key)),
+            bool((points[i] + gone[i]).any()),
+            volume[i],
+        )
         for i, key in enumerate(words)
     ]
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from kwartier.adapters.ledger.letters import Answer, Answered, Letter, Message
 from kwartier.adapters.ledger.rows import (
     Content,
     Event,
@@ -14,12 +15,18 @@ from kwartier.adapters.ledger.rows import (
 
 if TYPE_CHECKING:
     from kwartier.adapters.ledger.ledger import Ledger
+    from kwartier.adapters.ledger.outbox import Outbox
 
 __all__ = [
+    "Answer",
+    "Answered",
     "Content",
     "Event",
     "Ledger",
     "LedgerError",
+    "Letter",
+    "Message",
+    "Outbox",
     "Overtaken",
     "Question",
     "Run",
@@ -33,4 +40,8 @@ def __getattr__(name: str) -> Any:
         from kwartier.adapters.ledger.ledger import Ledger
 
         return Ledger
+    if name == "Outbox":
+        from kwartier.adapters.ledger.outbox import Outbox
+
+        return Outbox
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

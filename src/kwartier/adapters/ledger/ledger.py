@@ -13,8 +13,9 @@ from uuid import NAMESPACE_OID, uuid5
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from kwartier.adapters.ledger import queries, states
+from kwartier.adapters.ledger import outbox, queries, states
 from kwartier.adapters.ledger.database import Database
+from kwartier.adapters.ledger.letters import Letter
 from kwartier.adapters.ledger.rows import (
     ANY_TIME,
     NEVER_PUBLISHED,
@@ -54,6 +55,7 @@ class Ledger:
     def __init__(self, url: str, home: str) -> None:
         self._database = Database(url)
         self._home = home
+        self.outbox = outbox.Outbox(self._database)
         self._open()
 
     def close(self) -> None:
@@ -194,8 +196,21 @@ class Ledger:
                 raise LedgerError(f"run {run.run} is {held.state}; only a running one is renewed")
             return held
 
-    def complete(self, run: Run, content: Content, *, worker: str, now: int, publish: bool) -> Run:
+    def complete(
+        self,
+        run: Run,
+        content: Content,
+        *,
+        worker: str,
+        now: int,
+        publish: bool,
+        letters: Sequence[Letter] = (),
+    ) -> Run:
         """Say that a run is complete, with all that is said of it, and publish it.
+
+        Parameters
+        ----------
+        letters : what it sends, released with its publication; their content is on the storage.
 
         Raises
         ------
@@ -205,13 +220,16 @@ class Ledger:
         """
         if publish and run.kind == NEVER_PUBLISHED:
             raise LedgerError(f"run {run.run} is a {run.kind}, which is never published")
+        if letters and not publish:
+            raise LedgerError(f"run {run.run} is not published, so it sends nothing")
 
         def write(connection: Connection) -> None:
             queries.contain(connection, run, content)
             queries.result(connection, run, content.tables)
             if publish:
                 self._follows(connection, run, content.previous)
-                queries.publish(connection, run)
+                publication = queries.publish(connection, run)
+                outbox.release(connection, run, publication, letters, now)
 
         values = {
             "version": content.version,

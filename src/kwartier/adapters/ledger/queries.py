@@ -202,8 +202,8 @@ def _add(connection: Connection, table: Table, run: Run, rows: Sequence[dict[str
         connection.execute(insert(table), [{"run": run.run, **row} for row in rows])
 
 
-def publish(connection: Connection, run: Run) -> None:
-    """Write that a run is published, as the next of its day and area."""
+def publish(connection: Connection, run: Run) -> int:
+    """Write that a run is published, as the next of its day and area; give which that is."""
     of = PUBLICATIONS.c
     place = select(func.coalesce(func.max(of.publication), 0) + 1).where(
         of.market_day == run.market_day, of.grid_area == run.grid_area
@@ -216,6 +216,8 @@ def publish(connection: Connection, run: Run) -> None:
             publication=place.scalar_subquery(),
         )
     )
+    written = select(of.publication).where(of.run == run.run)
+    return int(connection.execute(written).scalar_one())
 
 
 def events(connection: Connection, run: str) -> list[Event]:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 # In order; what a ledger holds is the last that was applied, and the last here is this code's.
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 REVISION_TABLE = "kwartier_revision"
 
 METADATA = MetaData(
@@ -135,4 +135,65 @@ PUBLICATIONS = Table(
     Column("grid_area", String(18), nullable=False),
     Column("publication", Integer, nullable=False),
     UniqueConstraint("market_day", "grid_area", "publication"),
+)
+
+# What is to be sent, and what became of it: a row is written in the transaction that publishes its
+# run. `publication` and `sequence` order what goes to a receiver about a day and area.
+MESSAGES = Table(
+    "messages",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("message", String(36), nullable=False, unique=True),
+    Column("run", String(36), ForeignKey("runs.run"), nullable=False),
+    Column("publication", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("process", String(8), nullable=False),
+    Column("format", Text, nullable=False),
+    Column("sender", String(13), nullable=False),
+    Column("receiver", String(13), nullable=False),
+    Column("market_day", Date, nullable=False),
+    Column("grid_area", String(18), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("released_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger),
+    Column("worker", Text),
+    Column("lease_until", BigInteger),
+    Column("sent_at", BigInteger),
+    Column("due_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("codes", Text),
+    Column("reason", Text),
+    UniqueConstraint("run", "sequence"),
+    CheckConstraint("(state = 'released' OR state = 'overdue') = (next_at IS NOT NULL)", "turn"),
+    CheckConstraint("(worker IS NULL) = (lease_until IS NULL)", "lease"),
+    Index(None, "receiver", "grid_area", "market_day", "publication"),
+    Index(None, "state", "next_at"),
+)
+
+MESSAGE_EVENTS = Table(
+    "message_events",
+    METADATA,
+    Column("message", String(36), ForeignKey("messages.message"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("worker", Text),
+    Column("note", Text),
+)
+
+# Every answer that came, by its bytes; `message` is empty where it is about none of ours.
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("sha256", String(64), primary_key=True),
+    Column("message", String(36), ForeignKey("messages.message")),
+    Column("sender", String(13), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Index(None, "outcome"),
 )

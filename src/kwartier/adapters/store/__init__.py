@@ -9,12 +9,13 @@ from kwartier.adapters.store.day_rows import (
     meter_codes,
     stretches,
 )
-from kwartier.adapters.store.home import Home
+from kwartier.adapters.store.home import NO_MESSAGES, Home
 from kwartier.adapters.store.settling import ledger_name, settle_ledger, settling
 from kwartier.adapters.store.storage import HomeError, fetched
 from kwartier.adapters.store.writing import Piece, sha256
 
 __all__ = [
+    "NO_MESSAGES",
     "Block",
     "Home",
     "HomeError",

@@ -15,12 +15,14 @@ On its storage, which is the home itself or a place elsewhere:
     results/market_day=D/grid_area=A/run=ID/                 the tables of a run
     settlements/ID/market_day=D/                             the tables of a settlement
     open/market_day=D/grid_area=A/N-ID.parquet               what was published for everybody
+    results/market_day=D/grid_area=A/run=ID/messages/        what it sends, as it is sent
     home                                                     of which home it is, where elsewhere
 
 In the home itself:
 
     storage.json                                             where the storage is, where elsewhere
     parameters/ID.yaml                                       the home's own parameters
+    parties/ID.yaml                                          who it is, and whom it sends to
     deliveries/N-ID.json                                     the manifest that makes them exist
     settlements/N-ID.json                                    the manifest that makes it exist
     kept/market_day=D/grid_area=A/NAME                       what blocks added up to; may be lost
@@ -39,12 +41,14 @@ Volumes are kept as they came; of those the newest delivery that has a volume of
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -58,6 +62,7 @@ from kwartier.adapters.store.storage import (
     UNFINISHED,
     Folder,
     HomeError,
+    reading,
     sync,
 )
 from kwartier.adapters.store.writing import (
@@ -78,9 +83,11 @@ from kwartier.tables import OPEN_DATA
 
 # The folders of what was taken in; a manifest names every file in them.
 _PARTS = (
-    *("register", "couplings", "fractions", "parameters", "readings", "volumes", "doubts"),
-    *("programmes", "prices", "received"),
+    *("register", "couplings", "fractions", "parameters", "parties"),
+    *("readings", "volumes", "doubts", "programmes", "prices", "received"),
 )
+_MESSAGES = "messages"  # the folder, in that of a run, of what the run sends
+NO_MESSAGES: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Home:
@@ -234,7 +241,14 @@ class Home:
                 f"{lying} is not read there; take it in with 'kwartier parameters parameters.yaml' "
                 "and take it away"
             )
-        newest = self.newest("parameters", known_at)
+        return self.text_of("parameters", known_at)
+
+    def text_of(self, kind: str, known_at: int | None = None) -> str | None:
+        """Give the text that was recorded last of a kind, as known at a moment [s UTC].
+
+        kind : parameters or parties.
+        """
+        newest = self.newest(kind, known_at)
         return None if newest is None else read_text(self.root / newest["files"][0]["path"])
 
     def add_volumes(self, rows: Delivered, day: date, delivery: str) -> dict[str, Any]:
@@ -348,27 +362,64 @@ class Home:
         return read_table(self.storage, f"{self.run_place(day, grid_area, run)}/{name}.parquet")
 
     def write_run(
-        self, day: date, grid_area: str, run: str, worker: str, tables: Mapping[str, pa.Table]
+        self,
+        day: date,
+        grid_area: str,
+        run: str,
+        worker: str,
+        tables: Mapping[str, pa.Table],
+        messages: Mapping[str, bytes] = NO_MESSAGES,
     ) -> list[tuple[str, str, int, str]]:
         """Write the tables of a run; the run exists when the ledger says that it is complete.
 
+        Parameters
+        ----------
+        messages : what it sends, by the name of each.
+
         Returns
         -------
-        files : name, place on the storage, rows and SHA-256 of each.
+        files : name, place on the storage, rows and SHA-256 of each table.
         """
         place = self.run_place(day, grid_area, run)
         if isinstance(self.storage, Folder):
-            entries = self._renamed(self.run_folder(day, grid_area, run), worker, tables)
+            entries = self._renamed(self.run_folder(day, grid_area, run), worker, tables, messages)
         else:
             self.storage.delete_folder(place)  # of a worker that was killed before it could say so
             entries = [self.add(table, f"{place}/{name}.parquet") for name, table in tables.items()]
+            for name, content in messages.items():
+                with self.storage.writing(self.message_place(day, grid_area, run, name)) as file:
+                    file.write(content)
         return [
             (name, f"{place}/{name}.parquet", entry["rows"], entry["sha256"])
             for name, entry in zip(tables, entries, strict=True)
         ]
 
+    def message_place(self, day: date, grid_area: str, run: str, name: str) -> str:
+        """Give the place of a message that a run sends."""
+        return f"{self.run_place(day, grid_area, run)}/{_MESSAGES}/{name}"
+
+    def message(self, place: str, sha256: str) -> bytes:
+        """Read a message as it was written.
+
+        Raises
+        ------
+        HomeError : it is missing, or is not what was written.
+        """
+        name = self.storage.name(place)
+        with reading(name):
+            content = self.storage.content(place)
+        if content is None:
+            raise HomeError(f"{name} is missing, and the home needs it; put it back")
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise HomeError(f"{name} is not what was written; put back a good copy of it")
+        return content
+
     def _renamed(
-        self, finished: Path, worker: str, tables: Mapping[str, pa.Table]
+        self,
+        finished: Path,
+        worker: str,
+        tables: Mapping[str, pa.Table],
+        messages: Mapping[str, bytes],
     ) -> list[dict[str, Any]]:
         """Write the tables of a run into a folder of the worker's own, and rename it."""
         finished.parent.mkdir(parents=True, exist_ok=True)
@@ -382,6 +433,9 @@ class Home:
             with Writer(Folder(unfinished), f"{name}.parquet", table.schema) as writer:
                 writer.write(table)
             entries.append(writer.entry())
+        for name, content in messages.items():
+            with Folder(unfinished).writing(f"{_MESSAGES}/{name}") as file:
+                file.write(content)
         if finished.exists():  # of a worker that was killed before it could say so
             shutil.rmtree(finished)
         os.replace(unfinished, finished)
