@@ -168,11 +168,18 @@ def test_with_one_meter_unread_only_its_party_is_off(market: scene.Scene) -> Non
     party = ways.parties_of(seen)[int(row)]
     assert party == ways.Party(*(mine[name] for name in ways.Party._fields))
     assert not error[row, :, :96].any()
-    # A register that is read again the day after tells the energy of the day that was not.
-    first = _readable(market)
-    first.read[DAYS[0]][7] = False
-    assert not first.read[DAYS[0]][7]
-    assert (ways.allocate(first, ways.SMART_METERS).volume - ways.truth(first))[row].any()
+
+
+def test_a_day_unread_between_two_that_were_read_is_off_within_the_day_only() -> None:
+    days = [date(2026, 4, 17) + timedelta(days=n) for n in range(3)]
+    seen = _readable(scene.simulated(400, days, 1, Mix(), unread=0.0, sample=0.3))
+    seen.read[days[1]][7] = False
+    error = ways.allocate(seen, ways.SMART_METERS).volume - ways.truth(seen)
+    assert error[:, :, 96:192].any()
+    assert not error[:, :, :96].any()
+    assert not error[:, :, 192:].any()
+    # The register was read at both its midnights: the estimate adds up to their difference.
+    assert not error.sum(axis=2).any()
 
 
 def test_a_home_gives_the_same_as_the_study(tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ def _span(made: Comparison) -> str:
     )
     listed = ", ".join(str(day) for day in days) if len(days) < 8 else f"{days[0]} to {days[-1]}"
     energy = made.answer.total(ways.PROFILES).energy_wh
-    return f"{what} · {len(days)} market days ({listed}) · {number(energy // 10**6)} MWh"
+    return (
+        f"{what} · {len(days)} market days ({listed}) · {number((energy + 500_000) // 10**6)} MWh"
+    )
 
 
 def limits(made: Comparison) -> list[str]:
@@ -128,7 +130,7 @@ def limits(made: Comparison) -> list[str]:
         found.append(
             f"Who is left on a profile is settled worse where that is so: {before} % off by "
             f"standard profiles, {after} % of the energy that no meter measured by smart meters. "
-            "Few then bear what is not known of the whole area, such as its grid losses."
+            "Few then bear all that is not known of the area."
         )
     low, _, high = (Fraction(f, 10**5) for f in made.answer.factor[ways.SMART_METERS])
     found.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kwartier import codes, parameters, periods, pipeline, tables
-from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points, Rows
+from kwartier.arrays import END, MEASURABLE, NOT_READ, Bools, Delivered, Ends, Int64s, Points, Rows
 from kwartier.parameters import Parameters
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
@@ -201,27 +201,56 @@ class _Market:
         usable = points.state == MEASURABLE
         at = np.searchsorted(self._scene.number, points.number[usable])
         come = self._scene.read[day][at]
-        at, infeed = at[come], points.with_infeed[usable][come]
+        household, register, reading = self._registers(
+            day, at[come], points.with_infeed[usable][come]
+        )
+        meter = np.full(len(household), self._meter[day], np.int64)
+        number = self._scene.number[household]
+        return Rows(number, meter, register, reading.astype(np.int32), None, True)
+
+    def _midnights(self, day: date, area: str) -> Rows:
+        """Give of the meters that are not read the midnights that the days beside it tell of."""
+        points = self._on(day)[area].points
+        usable = points.state == MEASURABLE
+        at = np.searchsorted(self._scene.number, points.number[usable])
+        silent = ~self._scene.read[day][at]
+        household, register, reading = self._registers(
+            day, at[silent], points.with_infeed[usable][silent]
+        )
+        known = np.zeros(reading.shape, np.bool_)
+        for edge, other in ((0, day - timedelta(days=1)), (-1, day + timedelta(days=1))):
+            if other in self._level:
+                known[:, edge] = self._scene.read[other][household]
+        told = known.any(axis=1)
+        return Rows(
+            self._scene.number[household[told]],
+            np.full(int(told.sum()), self._meter[day], np.int64),
+            register[told],
+            np.where(known, reading, NOT_READ)[told],
+            None,
+            False,
+        )
+
+    def _registers(self, day: date, at: Int64s, infeed: Bools) -> tuple[Int64s, Int64s, Int64s]:
+        """Let the registers of some connections run over a day, one row for each register.
+
+        Returns
+        -------
+        connection, register, reading (rows, periods + 1) [Wh].
+        """
         level = self._level[day][:, at, None]
         running = np.cumsum(self._scene.volume[day][:, at], axis=2) + level
         reading = np.concatenate([level, running], axis=2).transpose(1, 0, 2)
-        present = np.stack([np.ones_like(infeed), infeed], axis=1)
-        household, direction = np.nonzero(present)
-        return Rows(
-            self._scene.number[at][household],
-            np.full(len(household), self._meter[day], np.int64),
-            np.where(direction == 0, _OFFTAKE, _INFEED).astype(np.int64),
-            reading[household, direction].astype(np.int32),
-            None,
-            True,
-        )
+        row, direction = np.nonzero(np.stack([np.ones_like(infeed), infeed], axis=1))
+        register = np.where(direction == 0, _OFFTAKE, _INFEED).astype(np.int64)
+        return at[row], register, reading[row, direction]
 
     def _visit(self, day: date, area: str) -> pipeline.Partial:
         on = self.day(day, area)
         partial = pipeline.Partial.nothing(on)
-        rows = self._rows(day, area)
-        if len(rows.number):
-            pipeline.wide(rows, on, partial)
+        for rows in (self._rows(day, area), self._midnights(day, area)):
+            if len(rows.number):
+                pipeline.wide(rows, on, partial)
         return partial
 
     def _measured_in(self, day: date, area: str) -> Mapping[profiles.OfKind, profiles.Measured]:
