@@ -23,7 +23,7 @@ from tests.market import DAY, ONE_DAY, OTHER, POINT, Market, but, ean, flat, poi
 
 COMMANDS = ["register", "couplings", "ingest", "volumes", "fractions", "parameters"]
 COMMANDS += ["allocate", "run", "runs", "show", "export", "demo"]
-COMMANDS += ["programmes", "prices", "settle", "statement"]
+COMMANDS += ["programmes", "prices", "settle", "statement", "compare"]
 RECORDED = "2026-01-16T06:00:00Z"
 BEFORE = "2025-06-01T12:00:00Z"
 SECRET = 7_654_321
