@@ -16,6 +16,7 @@ import typer
 
 from kwartier import findings, parameters, tables
 from kwartier.apps import cli
+from kwartier.steps import receiving
 
 DOCS = Path(__file__).parent
 _WRITTEN = "<!-- Written by docs/generate.py from the code; do not edit. -->"
@@ -87,6 +88,24 @@ def rules_page() -> str:
         "`kwartier.findings`. `observed` and `limit` say what stands in those columns. Numbers "
         "that a rule is held against are [parameters](parameters.md).",
         _grid(heads, rows),
+    )
+
+
+def receiver_checks_page() -> str:
+    """Describe every check of a document that another party sent."""
+    rows = [[r.code, r.meaning, "any" if r.everywhere else "Dutch"] for r in receiving.RULES]
+    return _page(
+        "Receiver checks",
+        "A document that another party sent is read, and then held against these checks. All that "
+        "fire are told to the sender at once, each with its code and the series; where none does, "
+        "the answer is `000`. Declared in `kwartier.steps.receiving`. What the receiver does not "
+        "know, as which parties are active where, fires no check. Deadlines and numbers of series "
+        "are [parameters](parameters.md#accepted_days). What each of several codes for one thing "
+        "means was not readable to us: "
+        "[decisions §35](decisions.md#35-dutch-messages-and-the-checks-of-their-receiver).",
+        "What is no document at all, because it is not XML in UTF-8, too large, or not as its "
+        "schema asks, is answered with `999` and the line.",
+        _grid(["code", "what is wrong", "documents"], rows),
     )
 
 
@@ -219,6 +238,7 @@ def _example(epilog: str) -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "tables.md": tables_page,
     "rules.md": rules_page,
+    "receiver-checks.md": receiver_checks_page,
     "parameters.md": parameters_page,
     "commands.md": commands_page,
 }

@@ -3,7 +3,7 @@
 The official schemas are for members of the market only. Ours, the "NL profile", is made from what
 SD030 says of the elements; it lies in `schemas/` and is there to be replaced. Reading is strict in
 form, and lax where a check of the receiver has a code: then the document that comes out says how it
-was written (`documents.Form`), and `steps/receiving.py` judges it. Source: SD030 v4.0; domain §8;
+was written (`documents.Form`), and `steps/receiving/` judges it. Source: SD030 v4.0; domain §8;
 decisions §35.
 """
 
