@@ -319,8 +319,13 @@ def test_parameters_that_cannot_be(name: str, value: Any, said: str) -> None:
 
 def test_open_data_cannot_be_statutory() -> None:
     value = dict.fromkeys(parameters.FAMILIES, "protected")
+    value["dutch"] = "statutory"
     own = {"disclosure_policy": {"values": {datetime(1900, 1, 1).date(): value}}}
-    assert parameters.load(DAY, own).disclosure_policy["dutch"] == "protected"
+    assert parameters.load(DAY, own).disclosure_policy["rsm014"] == "protected"
+    value["dutch"] = "protected"
+    with pytest.raises(ParameterError, match="its receivers need every supplier"):
+        parameters.load(DAY, own)
+    value["dutch"] = "statutory"
     value["rsm014"] = "open"
     with pytest.raises(ParameterError, match="rsm014: expected statutory or protected"):
         parameters.load(DAY, own)
