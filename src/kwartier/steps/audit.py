@@ -348,10 +348,17 @@ def _range(
     return float(ends[1] - ends[0])
 
 
+class _Silent(highspy.Highs):
+    """A solver that says nothing: it tells its name when callbacks are enabled, as it is made."""
+
+    def enableCallbacks(self) -> None:
+        self.silent()
+        super().enableCallbacks()  # type: ignore[no-untyped-call]
+
+
 def _model() -> highspy.Highs:
     """Begin a model whose solution is the same each time."""
-    model = highspy.Highs()  # type: ignore[no-untyped-call]
-    model.silent()
+    model = _Silent()  # type: ignore[no-untyped-call]
     for option, value in (("threads", 1), ("random_seed", 0), ("mip_rel_gap", 0.0)):
         model.setOptionValue(option, value)
     return model
