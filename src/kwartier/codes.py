@@ -25,6 +25,9 @@ LOSS_TYPES = ("NVB", "TVB", "OVB", "NVL")
 # Lines of an area's balance beside the groups: couplings, and what no party bears.
 COUPLING, UNASSIGNED = "NKP", "RST"
 
+# In place of the suppliers that disclosure control tells together; it has no GLN in a document.
+OTHER_SUPPLIERS = "other"
+
 # What a delivered quarter volume says of itself: where it comes from (unmeasured, not metered
 # beside measured and calculated), and whether it was validated. How they may be combined, with the
 # repair method, is the parameter `telemetry_triples`.

@@ -110,7 +110,7 @@ def _bounds(element: etree._Element, name: str) -> tuple[int, int]:
         start, end = (datetime.strptime(text(found, n), _MOMENT) for n in ("start", "end"))
     except ValueError:
         raise Unreadable(f"line {found.sourceline}: {name}: expected moments") from None
-    return tuple(int(at.replace(tzinfo=UTC).timestamp()) for at in (start, end))  # type: ignore[return-value]
+    return int(start.replace(tzinfo=UTC).timestamp()), int(end.replace(tzinfo=UTC).timestamp())
 
 
 def points(series: etree._Element, day: date) -> Iterator[tuple[int, list[etree._Element]]]:

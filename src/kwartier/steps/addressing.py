@@ -8,16 +8,16 @@ Source: SD030 v4.0; domain §7, §8; decisions §32.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kwartier import codes, documents
+from kwartier import codes, documents, periods
 from kwartier.arrays import Int64s
 from kwartier.documents import Document, Series
 
@@ -39,8 +39,6 @@ _EACH_OF = {
 }
 # Of losses and unmetered points the TSO is told the sum only.
 _EACH_TO_TSO = (codes.TELEMETRY,)
-
-_FOLDED = "other"  # a supplier that disclosure control folded has no GLN
 
 # Makes an id of what it names: the same words, the same id.
 Identify = Callable[..., str]
@@ -175,7 +173,7 @@ def _rows(allocation: pa.Table) -> list[_Row]:
     words = zip(*(heads[name].to_pylist() for name in (*names, "origin")), strict=True)
     return [
         _Row(
-            _Key(*("" if word in (None, _FOLDED) else word for word in key)),
+            _Key(*("" if word in (None, codes.OTHER_SUPPLIERS) else word for word in key)),
             bool((points[i] + gone[i]).any()),
             volume[i],
         )
@@ -244,21 +242,20 @@ def _each(to: _To) -> Iterator[Document]:
         yield to.document(process, [_of_point(to, row) for row in rows])
 
 
-def _of_point(to: _To, row: dict[str, object]) -> Series:
+def _of_point(to: _To, row: Mapping[str, Any]) -> Series:
     def words(name: str, absent: str) -> tuple[str, ...]:
-        return tuple(word or absent for word in row[name])  # type: ignore[attr-defined]
+        return tuple(word or absent for word in row[name])
 
-    volume = np.array([wh or 0 for wh in row["volume_wh"]], np.int64)  # type: ignore[attr-defined]
     return Series(
         id="",
         run=to.released.run,
         grid_area=to.released.grid_area,
-        brp=str(row["brp"]),
-        supplier="" if to.whole_area else str(row["supplier"]),
-        group=str(row["group"]),
-        direction=str(row["direction"]),
-        point=codes.ean(int(str(row["accounting_point"]))),
-        quantity=volume,
+        brp=row["brp"],
+        supplier="" if to.whole_area else row["supplier"],
+        group=row["group"],
+        direction=row["direction"],
+        point=codes.ean(row["accounting_point"]),
+        quantity=np.array([wh or 0 for wh in row["volume_wh"]], np.int64),
         # No volume came and none is due: said by its origin, beside a quantity that must be there.
         origins=words("origin", codes.NOT_METERED),
         statuses=words("validation_status", ""),
@@ -277,11 +274,9 @@ def _factors(to: _To) -> Document:
         quantity=np.empty(0, np.int64),
         version=of.created_at,
     )
-    series = []
-    if of.residual.num_rows:
-        factor = of.residual["factor"].to_numpy()
-        series.append(replace(common, quantity=factor, unit=documents.FACTOR))
-    n = max(1, of.residual.num_rows)
+    factor = of.residual["factor"].to_numpy()
+    series = [replace(common, quantity=factor, unit=documents.FACTOR)]
+    n = periods.count(of.market_day)
     names = ("profile_category", "consumption_type", "direction", "status")
     for at in range(0, of.fractions.num_rows, n):
         part = of.fractions.slice(at, n)

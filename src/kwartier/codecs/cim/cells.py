@@ -81,7 +81,7 @@ def _moment(form: re.Pattern[str], text: str, where: str, expected: str) -> int:
     found = form.fullmatch(text)
     try:
         if found is not None and _FIRST_YEAR <= int(found[1]) <= _LAST_YEAR:
-            return int(datetime(*map(int, found.groups()), tzinfo=UTC).timestamp())  # type: ignore[misc, arg-type]
+            return int(datetime.fromisoformat(text).timestamp())
     except ValueError:  # a 30th of February
         pass
     raise Unreadable(f"{where}: expected a moment in UTC as {expected}")

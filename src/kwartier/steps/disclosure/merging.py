@@ -29,7 +29,7 @@ from kwartier.steps.disclosure.holders import (
 )
 from kwartier.steps.disclosure.sums import Run, Told, told_of
 
-OTHER = "other"  # in column supplier
+OTHER = codes.OTHER_SUPPLIERS
 ALL = ""  # in place of a supplier: all of the BRP
 AS_IT_IS, MERGED, ALONE = "as_it_is", "merged", "alone"
 COMPLEMENT, EARLIER = "complement", "earlier"  # beside few and dominant
