@@ -215,6 +215,7 @@ def test_a_new_party_without_programme_does_not_hold_up_the_others(
     settle(market)
     later = clock(AFTER + timedelta(hours=1))
     received(market, "N111", "m1", "r1", {"8712423010208": 1_000}, later)
+    factors(market, "f1", "r1", later)
     (outcome,) = settle(market, later)
     assert (outcome.state, outcome.version, outcome.open_periods) == ("settled", 2, 96)
     assert {row["charged_eur"] for row in charges(market.home) if row["version"] == 2} == {0}
@@ -222,6 +223,7 @@ def test_a_new_party_without_programme_does_not_hold_up_the_others(
 
 def test_the_tso_is_no_party(market: Market) -> None:
     received(market, "N111", "m1", "r1", {TSO: 1_000}, AFTER)
+    factors(market, "f1", "r1")
     (outcome,) = settle(market)
     assert (outcome.state, outcome.reason[:7]) == ("refused", "the TSO")
 
@@ -318,7 +320,13 @@ OPERATOR, ELSEWHERE = "8716871000002", "871687120000052782"
 
 
 def received(
-    market: Market, process: str, name: str, run: str, volumes: dict[str, int], at: datetime
+    market: Market,
+    process: str,
+    name: str,
+    run: str,
+    volumes: dict[str, int],
+    at: datetime,
+    refused: bool = False,
 ) -> None:
     """Keep a document of another operator as it is kept when it comes in: offtake of parties."""
     series = [
@@ -326,10 +334,9 @@ def received(
             id=f"{name}-{brp}",
             run=run,
             grid_area=ELSEWHERE,
-            group={"N102": "TMT", "N111": "SMA"}[process],
+            group={"N102": "TMT", "N111": "SMA", "N151": "PRF"}[process],
             quantity=np.full(96, wh, np.int64),
-            direction="E17",
-            brp=brp,
+            **({"direction": "E17", "brp": brp} if brp else {"unit": documents.FACTOR}),
         )
         for brp, wh in volumes.items()
     ]
@@ -341,13 +348,21 @@ def received(
     place = f"received/market_day={DAY}/{name}.parquet"
     entry = market.home.add(documents.table([document]), place)
     said = {"market_day": str(DAY), "runs": [[run, ELSEWHERE]]}
+    said |= {"process": process, "created_at": created}
+    files = [] if refused else [entry]
     inputs = [{"name": name}]
-    market.home.deliver("received", created, id=name, inputs=inputs, files=[entry], **said)
+    market.home.deliver("received", created, id=name, inputs=inputs, files=files, **said)
+
+
+def factors(market: Market, name: str, run: str, at: datetime = AFTER) -> None:
+    """Keep the factors of a run of another operator, which come last."""
+    received(market, "N151", name, run, {"": 100_000}, at)
 
 
 def test_what_another_operator_sent_is_settled_with_ones_own_runs(market: Market) -> None:
     received(market, "N111", "m1", "r1", {BRP: 1_000}, AFTER)
     received(market, "N102", "m2", "r1", {OTHER_BRP: 500}, AFTER)
+    factors(market, "f1", "r1")
     settle(market)
     own = net(market.home)
     rows = runs.settled(market.home, "imbalance", [DAY]).to_pylist()
@@ -359,17 +374,45 @@ def test_what_another_operator_sent_is_settled_with_ones_own_runs(market: Market
 def test_of_what_was_sent_the_latest_run_counts_and_must_be_whole(market: Market) -> None:
     received(market, "N111", "m1", "r1", {BRP: 1_000}, AFTER)
     received(market, "N102", "m2", "r1", {OTHER_BRP: 500}, AFTER)
+    factors(market, "f1", "r1")
     later = AFTER + timedelta(hours=1)
     received(market, "N111", "m3", "r2", {BRP: 7}, later)
     (half,) = settle(market, later)
     assert half.state == "open"
-    assert half.reason == f"grid area {ELSEWHERE}: its documents are of more than one run"
+    assert (
+        half.reason
+        == f"grid area {ELSEWHERE}: its documents are not all of the run of its factors (N151)"
+    )
     received(market, "N102", "m4", "r2", {OTHER_BRP: 9}, later + timedelta(hours=1))
+    factors(market, "f2", "r2", later + timedelta(hours=1))
     (whole,) = settle(market, later + timedelta(hours=1))
     assert whole.state == "settled"
     rows = runs.settled(market.home, "imbalance", [DAY]).to_pylist()
     own = net(market.home)
     assert [r["allocated_wh"] for r in rows if r["brp"] == BRP] == [v - 7 for v in own[BRP]]
+
+
+def test_a_run_of_which_not_all_came_is_not_taken_for_the_whole(market: Market) -> None:
+    """What is missing is not nothing: the factors come last, and until they did nothing counts."""
+    received(market, "N111", "m1", "r1", {BRP: 1_000}, AFTER)
+    (half,) = settle(market)
+    assert (half.state, "its factors (N151) did not come" in half.reason) == ("open", True)
+    factors(market, "f1", "r1")
+    assert settle(market)[0].state == "settled"
+
+
+def test_a_run_of_which_a_document_was_refused_is_not_settled(market: Market) -> None:
+    received(market, "N111", "m1", "r1", {BRP: 1_000}, AFTER)
+    received(market, "N102", "m2", "r1", {OTHER_BRP: 500}, AFTER, refused=True)
+    factors(market, "f1", "r1")
+    (less,) = settle(market)
+    assert (less.state, "document m2 of it was refused" in less.reason) == ("open", True)
+    # A correction is a whole new run; what was refused of the earlier one no longer matters.
+    later = AFTER + timedelta(hours=1)
+    received(market, "N111", "m3", "r2", {BRP: 7}, later)
+    received(market, "N102", "m4", "r2", {OTHER_BRP: 9}, later)
+    factors(market, "f2", "r2", later)
+    assert settle(market, later)[0].state == "settled"
 
 
 def test_what_came_after_the_moment_or_to_another_does_not_count(market: Market) -> None:

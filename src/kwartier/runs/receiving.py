@@ -131,7 +131,7 @@ class Reader:
             process=document.process,
             market_day=document.market_day.isoformat(),
             created_at=document.created_at,
-            runs=sorted(runs) if made.accepted else [],
+            runs=sorted(runs),
             reasons=[[reason.code, reason.text, reason.series] for reason in reasons],
             answer=answer.decode("utf-8"),
         )

@@ -7,7 +7,7 @@ Source: domain §7; decisions §40.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +19,9 @@ from kwartier.adapters.ledger.states import ANSWERED, REFUSED
 from kwartier.adapters.store import Home
 from kwartier.arrays import Int64s
 from kwartier.parameters import Parameters
+from kwartier.runs import inbox
 from kwartier.runs.moments import ledger_of, register_of
 from kwartier.runs.running import steadily
-
-_RECEIVED = "received"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Areas:
         return {
             area
             for manifest in self._home.deliveries(self._moment)
-            if manifest["kind"] == _RECEIVED
+            if manifest["kind"] == inbox.RECEIVED
             and manifest["files"]
             and date.fromisoformat(manifest["market_day"]) <= day
             for _, area in manifest["runs"]
@@ -79,6 +78,19 @@ class Areas:
             return self._of_run(run)
         received = self._received(day, area, tso)
         return run if received is None else received
+
+    def _refused(self, day: date, area: str) -> str | None:
+        """Name a document of the newest run of an area that was refused; None: there is none."""
+        told = [
+            one
+            for one in self._home.deliveries(self._moment)
+            if one["kind"] == inbox.RECEIVED
+            and one["market_day"] == day.isoformat()
+            and area in [of for _, of in one["runs"]]
+        ]
+        newest = max((one["created_at"] for one in told if one["files"]), default=0)
+        late = [one for one in told if not one["files"] and one["created_at"] >= newest]
+        return late[0]["inputs"][0]["name"] if late else None
 
     def _run(self, day: date, area: str) -> Run | str:
         """Give the run of an area that counts, or why there is none.
@@ -106,27 +118,28 @@ class Areas:
         return Volumes(allocation, rest, [(f"run/{run.grid_area}", run.run)])
 
     def _received(self, day: date, area: str, tso: str) -> Volumes | str | None:
-        """Give what another operator sent to the TSO; of each process the latest creation counts.
+        """Give what another operator sent to the TSO of the run that counts; or why it does not.
 
-        A correction is a whole run to everybody, so series of two runs are one that is not whole.
+        The factors (N151) order the runs, and are sent last: before they came, the run they are of
+        may not be whole, and what is missing is not nothing.
         """
-        place = f"{_RECEIVED}/market_day={day.isoformat()}"
-        tables = self._home.table_of(place, self._moment)
-        if not tables:
-            return None
-        rows = pa.concat_tables(tables)
+        known_at = datetime.fromtimestamp(self._moment, UTC)
+        rows = inbox.received(self._home, day, known_at=known_at)
         wanted = pc.and_(pc.equal(rows["grid_area"], area), pc.equal(rows["receiver"], tso))
-        sums = pc.is_in(rows["process"], pa.array(documents.AGGREGATED))
-        rows = rows.filter(pc.and_(wanted, sums)).combine_chunks()
-        if not rows.num_rows:
+        rows = rows.filter(wanted)
+        of_sums = pc.is_in(rows["process"], pa.array(documents.AGGREGATED))
+        factors = rows.filter(pc.equal(rows["process"], documents.FACTORS))
+        rows = rows.filter(of_sums).combine_chunks()
+        if not rows.num_rows and not factors.num_rows:
             return None
-        of = list(zip(rows["process"].to_pylist(), rows["sender"].to_pylist(), strict=True))
-        created = rows["created_at"].to_pylist()
-        newest = {one: max(at for at, o in zip(created, of, strict=True) if o == one) for one in of}
-        counts = [at == newest[one] for at, one in zip(created, of, strict=True)]
-        rows = rows.filter(pa.array(counts)).combine_chunks()
-        if len(rows["run"].unique()) > 1:
-            return "its documents are of more than one run"
+        refused = self._refused(day, area)
+        if refused:
+            return f"document {refused} of it was refused, and no newer run came"
+        runs = factors["run"].unique().to_pylist()
+        if len(runs) != 1:
+            return "its factors (N151) did not come, so that its run may not be whole"
+        if not rows.num_rows or rows["run"].unique().to_pylist() != runs:
+            return "its documents are not all of the run of its factors (N151)"
         n = periods.count(day)
         lengths = pc.list_value_length(rows["quantity"])
         if pc.any(pc.not_equal(lengths, n)).as_py():
