@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
@@ -21,7 +22,6 @@ from kwartier.adapters.transport.addresses import FOLDER
 from kwartier.codecs import dutch
 from kwartier.documents import Acknowledgement, Document, Reason
 from kwartier.runs import take_parties
-from kwartier.runs.parties import Parties
 from kwartier.steps import addressing
 from tests.market import AREA, BRP, DAY, OTHER_BRP
 from tests.workers import LEASE, alive, asked, content
@@ -179,22 +179,8 @@ def of_run(home: Home, run: Run) -> list[Message]:
 
 
 def leaving(
-    run: Run,
-    known: Parties,
-    tables: Mapping[str, pa.Table],
-    created_at: int,
-    statutory: Collection[str],
+    released: addressing.Released, receivers: Sequence[addressing.Receiver]
 ) -> Iterable[tuple[str, Document]]:
     """Make the documents of a run, without disclosure control."""
-    released = addressing.Released(
-        run.market_day,
-        run.grid_area,
-        run.run,
-        created_at,
-        known.party,
-        known.role,
-        protected=tables["allocation"],
-        **{name: tables[name] for name in ("allocation", "individual", "residual", "fractions")},
-    )
-    receivers = [addressing.Receiver(p.party, p.role, p.formats) for p in known.receivers]
-    return addressing.address(released, receivers, identify)
+    exact = replace(released, protected=released.allocation)
+    return addressing.address(exact, receivers, identify)

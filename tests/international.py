@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from kwartier import codes, periods
+from kwartier.codecs import FORMATS
+from kwartier.codecs import acknowledgement as acknowledgements
 from kwartier.documents import (
     AGGREGATED_MEASURED,
     ENERGY_ACCOUNT,
@@ -29,6 +32,8 @@ DAYS = (date(2026, 3, 28), date(2026, 3, 29), date(2026, 10, 25))  # 96, 92, 100
 DAY = DAYS[0]
 MADE = int(datetime(2026, 3, 30, 10, 15, 7, tzinfo=UTC).timestamp())
 
+# What is written and read, by the name of its format.
+CODECS: Any = {**FORMATS, "acknowledgement-8.1": acknowledgements}
 SCHEMAS = {
     "rsm014-xml": "energinet_cim/urn-ediel-org-measure-notifyaggregatedmeasuredata-0-1.xsd",
     "energy-account-4.0": "entsoe/iec62325-451-4-settlement_v4_0.xsd",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
@@ -266,3 +267,11 @@ def test_every_dutch_document_is_written_and_read_as_it_is(market: Market, clock
     written = [d for form, d in told(market, run) if form == DUTCH]
     assert {d.process for d in written} == set(documents.PROCESSES)
     assert [dutch.read(dutch.write(document)) for document in written] == written
+
+
+def test_documents_of_the_last_run_of_the_calendar_are_final(market: Market, clock: Clock) -> None:
+    (run,) = due(market, NOON)
+    for final in (False, True):
+        what = replace(released(market, run), final=final)
+        made = addressing.address(what, RECEIVERS, identify)
+        assert {document.final for _, document in made} == {final}

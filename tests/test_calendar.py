@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -468,3 +469,13 @@ def test_a_calendar_that_cannot_be_read_is_refused(value: str, told: str) -> Non
 
 def test_the_market_has_its_six_runs() -> None:
     assert tuple(run.kind for run in CALENDAR) == KINDS
+
+
+def test_a_day_is_final_from_when_the_run_of_its_final_settlement_is_due() -> None:
+    held = parameters.load(date(2026, 1, 14))
+    of_run = next(run for run in held.run_calendar if run.kind == held.final_settlement_run)
+    holidays = parameters.holidays()
+    on = date(2026, 1, 14)
+    assert calendar.final_from(on, held, holidays) == calendar.due_at(on, of_run, holidays)
+    without = replace(held, run_calendar=held.run_calendar[:1], final_settlement_run="none")
+    assert calendar.final_from(on, without, holidays) is None

@@ -17,11 +17,10 @@ import pytest
 
 from kwartier import Home, HomeError, runs
 from kwartier.adapters.ledger import letters
-from kwartier.codecs import Unreadable, dutch
+from kwartier.codecs import LEAVING, Unreadable, dutch
 from kwartier.documents import Document, Reason
 from kwartier.runs import allocating, exchanging, send, take_parameters, take_parties
 from kwartier.runs.answering import answer_of, discreet
-from kwartier.runs.formats import FORMATS
 from kwartier.runs.receiving import Us, receive_folder
 from kwartier.runs.running import Runner
 from tests.closing import clock_of, closing, due, hour, left_over
@@ -536,7 +535,7 @@ def test_a_text_is_made_discreet(text: str, told: str) -> None:
 
 
 def test_an_answer_without_codes_is_no_acceptance() -> None:
-    nothing = FORMATS["dutch"]._replace(
+    nothing = LEAVING["dutch"]._replace(
         read_acknowledgement=lambda content: dutch.read_acknowledgement(
             acknowledgement("m", BRP)
         ).__class__("i", 1, BRP, "DDK", US, "DDM", "m", ())
@@ -550,6 +549,6 @@ def test_an_answer_is_read_in_the_format_that_it_is_in() -> None:
     def never(content: bytes) -> Any:
         raise Unreadable("not this one")
 
-    other = FORMATS["dutch"]._replace(read_acknowledgement=never)
-    answer = answer_of(acknowledgement("m", BRP), [other, *FORMATS.values()])
+    other = LEAVING["dutch"]._replace(read_acknowledgement=never)
+    answer = answer_of(acknowledgement("m", BRP), [other, *LEAVING.values()])
     assert (answer.message, answer.accepted) == ("m", True)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from lxml import etree
 
-from kwartier.codecs import FORMATS, Unwritable
+from kwartier.codecs import Unwritable
 from kwartier.documents import AGGREGATED_MEASURED, ENERGY_ACCOUNT, Document
 from kwartier.steps import settlement
 from tests.closing import Clock, due
-from tests.international import schemas
+from tests.international import CODECS, schemas
 from tests.market import BRP, DAY, Market
 from tests.test_addressing import NOON, TSO, clock, market, told
 from tests.test_settlement_rules import position
@@ -26,8 +26,8 @@ TSO_AREA = "10YNL----------L"
 
 def read_back(name: str, written: Document, schemas) -> None:
     """Hold what is read from a document against it, and the document against its schema."""
-    content = FORMATS[name].write(written)
-    found = FORMATS[name].read(content)
+    content = CODECS[name].write(written)
+    found = CODECS[name].read(content)
     # An energy account has no element for the run.
     of_run = name.startswith("rsm014")
     expected = [series if of_run else replace(series, run="") for series in written.series]
@@ -45,13 +45,14 @@ def test_what_a_run_tells_is_read_as_it_was_written(market: Market, clock: Clock
             read_back(name, document, schemas)
     account = next(document for document in made if document.process == ENERGY_ACCOUNT)
     with pytest.raises(Unwritable, match=r"mRID: .* write a UUID without its dashes"):
-        FORMATS["energy-account-4.0"].write(account)
+        CODECS["energy-account-4.0"].write(account)
 
 
 def test_what_the_tso_states_is_read_as_it_was_written(schemas) -> None:
     net = {BRP: np.where(np.arange(96) % 2 == 0, 300, -200)}
     lines = settlement.lines(net, {BRP: position(0)}, [None] * 96, [None] * 96)
     table = settlement.table(DAY, lines, TSO)
-    (statement,) = settlement.reports(table, DAY, TSO, TSO_AREA, 5, "f" * 12)
+    made = settlement.Made(1, settlement.PRELIMINARY, "f" * 12, 5)
+    (statement,) = settlement.reports(table, DAY, TSO, TSO_AREA, made)
     for name in ("energy-account-4.0", "energy-account-4.1"):
         read_back(name, statement, schemas)

@@ -24,11 +24,22 @@ from kwartier import Home, HomeError, codes, documents
 from kwartier.adapters import transport
 from kwartier.adapters.transport import Address, Envelope, Keys, Undeliverable
 from kwartier.apps import cli
-from kwartier.codecs import dutch
+from kwartier.codecs import FORMATS, acknowledgement, dutch
 from kwartier.documents import Acknowledgement, Document
-from kwartier.runs import Reception, Us, inbox, moments, receive_folder, received, receptions
+from kwartier.runs import (
+    Reception,
+    Us,
+    inbox,
+    moments,
+    receive_folder,
+    received,
+    receptions,
+    take_parameters,
+    take_register,
+)
 from kwartier.runs.receiving import Reader, Server
-from tests import homes, messages
+from tests import homes, international, messages
+from tests.market import point
 from tests.messages import BRP, CREATED, DAY, OPERATOR, OTHER_BRP, TSO, document
 from tests.pki import Authority, Issued
 
@@ -591,3 +602,67 @@ def test_what_cannot_be_done_is_told(
             *("--certificate", keys.certificate, "--key", keys.key, "--authority", keys.authority),
         )
     assert (code, f"localhost:{port}: " in errors) == (1, True)
+
+
+# -- other formats, and what the home itself knows
+
+
+def test_an_answer_is_in_the_format_of_the_document(home: Home) -> None:
+    ours = {"receiver": BRP, "sender": OPERATOR, "created_at": CREATED}
+    sums = international.document("E31", market_day=DAY, **ours)
+    sums = replace(sums, series=[replace(one, brp=BRP) for one in sums.series])
+    for name in ("rsm014-xml", "rsm014-json"):
+        one = replace(sums, id=name, series=[replace(s, id=f"{name}{s.id}") for s in sums.series])
+        taken = Reader(home, US).take(FORMATS[name].write(one), bearer=OPERATOR, at=AT)
+        said = acknowledgement.read(taken.answer)
+        assert (said.of, said.accepted, said.receiver) == (name, True, OPERATOR), said.reasons
+    assert {one.final for one in kept(home)} == {False}
+    known_again = Reader(home, US).take(FORMATS["rsm014-json"].write(one), bearer=OPERATOR, at=AT)
+    assert known_again.again
+    refused = Reader(home, US).take(
+        FORMATS["rsm014-xml"].write(replace(one, id="other", receiver=OTHER_BRP)),
+        bearer=OPERATOR,
+        at=AT,
+    )
+    assert {one.code for one in acknowledgement.read(refused.answer).reasons} == {"670", "745"}
+
+
+@pytest.mark.parametrize("bearer", [None, OPERATOR])
+def test_what_is_half_a_document_is_refused_in_its_own_format(
+    home: Home, bearer: str | None
+) -> None:
+    for name in ("rsm014-xml", "rsm014-json"):
+        content = FORMATS[name].write(international.document("E31"))
+        taken = Reader(home, US).take(content[:-50], bearer=bearer, at=AT)
+        said = acknowledgement.read(taken.answer)
+        assert (said.of, said.receiver) == ("", bearer or "0" * 13)
+        assert [reason.code for reason in said.reasons] == ["999"]
+
+
+def test_an_id_that_no_acknowledgement_can_name_is_not_read(home: Home) -> None:
+    content = FORMATS["rsm014-json"].write(international.document("E31", id="i" * 60))
+    longer = content.replace(b"i" * 60, b"i" * 61)
+    taken = Reader(home, US).take(longer, bearer=OPERATOR, at=AT)
+    (reason,) = acknowledgement.read(taken.answer).reasons
+    assert (reason.code, "1 to 60 characters" in reason.text) == ("999", True)
+
+
+def test_an_area_that_the_home_does_not_settle_is_refused(home: Home, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    areas = "settlement_areas: {values: {1900-01-01: ['871687120000050009']}}"
+    own.write_text(areas, "utf-8")
+    take_parameters(home, own, recorded_at=at(CREATED - 86_400))
+    tso = Us(TSO, "EZ")
+    one = document("N102", receiver=TSO, receiver_role="EZ")
+    assert codes_of(take(home, one, us=tso)) == ["777"]
+
+
+def test_a_party_without_points_in_the_homes_register_is_refused(tmp_path: Path) -> None:
+    home = Home(tmp_path / "own", create=True)
+    columns = {name: [value] for name, value in point(brp=BRP, remote_reading="on").items()}
+    take_register(home, [pa.table(columns)], recorded_at=at(CREATED - 86_400))
+    assert codes_of(take(home, document("N111"))) == ["000"]
+    assert codes_of(take(home, document("N121"))) == ["761"]
+    elsewhere = [replace(one, grid_area=messages.OTHER_AREA) for one in messages.whole("N121")]
+    one = document("N121", *elsewhere, id=messages.named("elsewhere"))
+    assert "761" not in codes_of(take(home, one))

@@ -487,8 +487,13 @@ def test_a_party_is_told_its_surplus_and_its_shortage() -> None:
     net = {BRP: np.where(np.arange(96) % 2 == 0, 300, -200), OTHER_BRP: flat(1)}
     lines = settlement.lines(net, {BRP: position(0), OTHER_BRP: None}, [None] * 96, [None] * 96)
     (document,) = settlement.reports(
-        settlement.table(DAY, lines, TSO), DAY, TSO, "10YNL", 5, "f" * 12
+        settlement.table(DAY, lines, TSO),
+        DAY,
+        TSO,
+        "10YNL",
+        settlement.Made(1, settlement.FINAL, "f" * 12, 5),
     )
+    assert document.final
     assert (document.process, document.sender, document.receiver) == ("A12", TSO, BRP)
     assert (document.market_day, document.created_at) == (DAY, 5)
     shortage, surplus = document.series

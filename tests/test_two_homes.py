@@ -5,14 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
 import pytest
 
-from kwartier import Home, runs
+from kwartier import Home, codes, documents, runs
+from kwartier.codecs import FORMATS
+from kwartier.documents import Reason
 from kwartier.runs import send, take_parties
 from kwartier.runs.receiving import Us, receive_folder
+from kwartier.steps import settlement
 from tests.closing import clock_of, closing, due, hour
 from tests.exchanges import TSO, parties
 from tests.market import BRP, DAY, ONE_DAY, OTHER_BRP
+from tests.test_settlement_rules import position
 from tests.test_settling import IN_TIME, net, prices_of, programmes_of
 
 NOON = hour(DAY + ONE_DAY, 12)
@@ -55,7 +62,7 @@ def test_the_tso_settles_what_an_operator_sent_as_the_operator_allocated_it(
     assert own.charged_eur == outcome.charged_eur
 
 
-def test_documents_of_every_format_are_released(
+def test_documents_of_every_format_are_sent_received_and_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock_of(monkeypatch)
@@ -70,4 +77,59 @@ def test_documents_of_every_format_are_released(
     formats = {(one.receiver, one.format) for one in letters}
     assert formats == {
         (party, name) for party in (BRP, TSO) for name in ("dutch", "rsm014", "energy_account")
+    }
+    send(operator.home, at=SENT)
+    homes = {}
+    for us in (Us(BRP, "DDK"), Us(TSO, "EZ")):
+        home = homes[us.party] = Home(tmp_path / us.party, create=True)
+        folder, at = tmp_path / "received" / us.party, SENT + timedelta(0, 60)
+        came = list(receive_folder(home, folder, us, at=at))
+        assert {one.process for one in came} >= {"N111", "N121", "N151", "E31", "A11"}
+        assert all(one.accepted for one in came), [one.reasons for one in came]
+    told = send(operator.home, at=SENT + timedelta(0, 120))
+    assert not told.not_taken
+    messages = runs.ledger_of(operator.home).outbox.messages()
+    assert {one.state for one in messages} == {"acknowledged"}
+    # Each family says the same of a party, in sums that are more or less fine.
+    for party, home in homes.items():
+        rows = runs.received(home, DAY).filter(pc.field("brp") == BRP).to_pylist()
+        sums: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
+        for row in rows:
+            family = "dutch" if row["process"] in documents.AGGREGATED else row["process"]
+            quantity = np.array(row["quantity"], np.int64)
+            key = (family, row["direction"])
+            sums[key] = sums[key] + quantity if key in sums else quantity
+        for direction in codes.DIRECTIONS:
+            told_so = [sums[family, direction].tolist() for family in ("dutch", "E31", "A11")]
+            assert told_so == told_so[:1] * 3
+        assert sums["dutch", codes.OFFTAKE].any(), party
+    # What is told three times is settled once.
+    tso = homes[TSO]
+    runs.take_prices(tso, [prices_of(DAY)], recorded_at=SENT)
+    (outcome,) = runs.settle(tso, [DAY], at=SENT + timedelta(hours=1))
+    assert outcome.state == "settled", outcome.reason
+    imbalance = runs.settled(tso, "imbalance", [DAY]).filter(pc.field("brp") == BRP)
+    assert imbalance["allocated_wh"].to_pylist() == net(operator.home)[BRP]
+
+
+@pytest.mark.parametrize("name", ["energy-account-4.0", "energy-account-4.1"])
+def test_a_party_receives_its_imbalance_from_the_tso(tmp_path: Path, name: str) -> None:
+    home = Home(tmp_path / "home", create=True)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    made = settlement.Made(1, settlement.FINAL, "f" * 12, int(SENT.timestamp()))
+    off = {BRP: np.where(np.arange(96) % 2 == 0, 300, -200)}
+    lines = settlement.lines(off, {BRP: position(0)}, [None] * 96, [None] * 96)
+    table = settlement.table(DAY, lines, TSO)
+    (told,) = settlement.reports(table, DAY, TSO, "10YNL----------L", made)
+    (folder / f"{told.id}.xml").write_bytes(FORMATS[name].write(told))
+    (came,) = receive_folder(home, folder, Us(BRP, "DDK"), at=SENT + timedelta(0, 60))
+    assert (came.process, came.series, came.reasons) == ("A12", 2, (Reason("000"),))
+    said = FORMATS[name].read_acknowledgement(came.answer)
+    assert (said.of, said.receiver, said.accepted) == (told.id, TSO, True)
+    (kept,) = documents.from_table(runs.received(home, DAY))
+    assert kept.final
+    assert {one.direction: one.quantity.tolist()[:2] for one in kept.series} == {
+        "E17": [0, 200],
+        "E18": [300, 0],
     }

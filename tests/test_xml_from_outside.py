@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from kwartier import codecs
-from kwartier.codecs import FORMATS, Unreadable, json, xml
-from tests.international import acknowledgement, document
+from kwartier.codecs import Unreadable, json, xml
+from tests.international import CODECS, acknowledgement, document
 
 SECRET = "871687120000052782"
 XMLS = ("rsm014-xml", "energy-account-4.0", "energy-account-4.1", "acknowledgement-8.1")
@@ -29,7 +29,7 @@ def refused(content: bytes, said: str = "") -> str:
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
     for name in XMLS:
         with pytest.raises(Unreadable) as of_codec:
-            FORMATS[name].read(content)
+            CODECS[name].read(content)
         assert SECRET not in str(of_codec.value)
     return str(refusal.value)
 
@@ -75,7 +75,7 @@ def test_an_inclusion_includes_nothing(tmp_path: Path) -> None:
     assert SECRET.encode() not in etree.tostring(root)
     for name in XMLS:
         with pytest.raises(Unreadable):
-            FORMATS[name].read(content.encode())
+            CODECS[name].read(content.encode())
 
 
 def test_two_gigabytes_are_refused_by_their_size(tmp_path: Path) -> None:
@@ -160,11 +160,11 @@ def test_a_truncated_document_is_refused_at_every_hundredth_byte(process: str) -
     names = {"E31": XMLS[:1], "A11": XMLS[1:3], "A12": XMLS[1:3], "": XMLS[3:]}[process]
     for name in names:
         made = document(process) if process else acknowledgement()
-        content = FORMATS[name].write(made)
+        content = CODECS[name].write(made)
         for end in range(0, len(content) - 1, 100):
             with pytest.raises(Unreadable):
-                FORMATS[name].read(content[:end])
-        assert FORMATS[name].read(content[:-1]) == made  # without its last newline
+                CODECS[name].read(content[:end])
+        assert CODECS[name].read(content[:-1]) == made  # without its last newline
 
 
 LONG = {
@@ -203,10 +203,10 @@ def test_what_is_not_well_formed_is_refused_by_its_place(content: bytes) -> None
 
 def test_comments_and_instructions_divide_no_value() -> None:
     name = "rsm014-xml"
-    content = FORMATS[name].write(document())
+    content = CODECS[name].write(document())
     for between in (b"<!-- -->", b"<?x y?>", b"<![CDATA[]]>"):
         divided = content.replace(b"1.500", b"1." + between + b"500")
-        assert FORMATS[name].read(divided) == document()
+        assert CODECS[name].read(divided) == document()
 
 
 def test_the_schema_says_the_line_and_not_the_value() -> None:
@@ -231,8 +231,8 @@ MADE = {name: document(process) for name, process in {
     "rsm014-xml": "E31", "rsm014-json": "E31", "energy-account-4.0": "A12",
     "energy-account-4.1": "A11",
 }.items()}  # fmt: skip
-WRITTEN = {name: FORMATS[name].write(made) for name, made in MADE.items()}
-WRITTEN["acknowledgement-8.1"] = FORMATS["acknowledgement-8.1"].write(acknowledgement())
+WRITTEN = {name: CODECS[name].write(made) for name, made in MADE.items()}
+WRITTEN["acknowledgement-8.1"] = CODECS["acknowledgement-8.1"].write(acknowledgement())
 # The head and the first points say all that the other points do.
 PLACES = st.integers(0, 2_500)
 PIECES = st.one_of(
@@ -249,10 +249,10 @@ def test_whatever_is_changed_a_document_is_read_or_refused(name: str, changes: l
         end = place + other % 40
         content = content[:place] + piece + content[end:]
     try:
-        found = FORMATS[name].read(content)
+        found = CODECS[name].read(content)
     except Unreadable as refusal:
         said = str(refusal)
     else:  # what was read can be told on
-        assert FORMATS[name].read(FORMATS[name].write(found)) == found
+        assert CODECS[name].read(CODECS[name].write(found)) == found
         said = ""
     assert SECRET not in said

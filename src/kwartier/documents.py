@@ -203,7 +203,7 @@ class ImbalancePrices:
 _OF_DOCUMENT = {"id": "document"} | {
     name: name
     for name in (
-        *("process", "created_at", "sender", "sender_role", "receiver", "receiver_role"),
+        *("process", "final", "created_at", "sender", "sender_role", "receiver", "receiver_role"),
         "market_day",
     )
 }

@@ -790,7 +790,8 @@ SERIES = Table(
     (
         Column("document", TEXT, "id", "the document", key=True),
         Column("place", pa.int32(), "1", "the series in its document, from 1", key=True),
-        Column("process", TEXT, "code", "N101 N102 N111 N121 N131 N132 N141 N142 N151"),
+        Column("process", TEXT, "code", "N101 to N151; E31, A11, A12"),
+        Column("final", pa.bool_(), "1", "whether nothing of the calendar comes after it"),
         Column("created_at", MOMENT, "UTC", "when the document was created; the latest counts"),
         Column("sender", TEXT, "GLN-13", "who sent it"),
         Column("sender_role", TEXT, "code", "DDM DDK DDQ EZ"),
@@ -800,7 +801,7 @@ SERIES = Table(
         Column("series", TEXT, "id", "the series"),
         Column("run", TEXT, "id", "the run of the sender that it is of"),
         Column("grid_area", TEXT, "EAN-18", "the grid area"),
-        Column("group", TEXT, "code", "SMA PRF TMT DIM NVL"),
+        Column("group", TEXT, "code", "SMA PRF TMT DIM NVL; empty: of all"),
         Column("direction", TEXT, "code", "E17 offtake, E18 infeed; empty: a residual factor"),
         Column("brp", TEXT, "GLN-13", "balance responsible party"),
         Column("supplier", TEXT, "GLN-13", "supplier; empty: all of the BRP"),

@@ -5,7 +5,15 @@ when bytes are not what it reads. Nothing that was not disclosed comes here (run
 """
 
 from kwartier.codecs.cim.layout import Unwritable
-from kwartier.codecs.formats import FORMATS, Format, recognise
+from kwartier.codecs.formats import FORMATS, LEAVING, Format, recognise
 from kwartier.codecs.xml import MOST_BYTES, Unreadable
 
-__all__ = ["FORMATS", "MOST_BYTES", "Format", "Unreadable", "Unwritable", "recognise"]
+__all__ = [
+    "FORMATS",
+    "LEAVING",
+    "MOST_BYTES",
+    "Format",
+    "Unreadable",
+    "Unwritable",
+    "recognise",
+]

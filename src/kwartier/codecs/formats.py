@@ -1,48 +1,65 @@
-"""Every format that is written and read, and which one a document is of.
+"""Every format of documents: how it begins, its codec, and how its documents are answered.
 
 A new format, or a new version of one, gets its line here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
-from kwartier.codecs import acknowledgement, energy_account, json, rsm014, xml
+from kwartier.codecs import acknowledgement, dutch, energy_account, json, rsm014, xml
 from kwartier.codecs.xml import Unreadable
+from kwartier.documents import Acknowledgement, Document
+from kwartier.steps import addressing
+
+XML, JSON = "application/xml", "application/json"
 
 
-@dataclass(frozen=True)
-class Format:
-    """A format: what its documents begin with, and its codec.
+class Format(NamedTuple):
+    """A format: what its documents begin with, their codec, their media type, and their answer.
 
-    `root` : `{namespace}name` of an XML document; the first key of a JSON one.
-    `write`, `read` : of a Document, or of an Acknowledgement.
+    `begins` : the beginning of `{namespace}name` of an XML document; of a JSON one its first key.
     """
 
-    root: str
-    write: Callable[[Any], bytes]
-    read: Callable[[bytes], Any]
+    begins: str
+    content_type: str
+    write: Callable[[Document], bytes]
+    read: Callable[[bytes], Document]
+    write_acknowledgement: Callable[[Acknowledgement], bytes] = acknowledgement.write
+    read_acknowledgement: Callable[[bytes], Acknowledgement] = acknowledgement.read
 
 
-FORMATS = {
-    "rsm014-xml": Format(f"{{{rsm014.NAMESPACE}}}{rsm014.NAME}", rsm014.write_xml, rsm014.read_xml),
-    "rsm014-json": Format(rsm014.NAME, rsm014.write_json, rsm014.read_json),
+FORMATS: Mapping[str, Format] = {
+    "dutch": Format(
+        f"{{{dutch.NAMESPACE}",
+        XML,
+        dutch.write,
+        dutch.read,
+        dutch.write_acknowledgement,
+        dutch.read_acknowledgement,
+    ),
+    "rsm014-xml": Format(
+        f"{{{rsm014.NAMESPACE}}}{rsm014.NAME}", XML, rsm014.write_xml, rsm014.read_xml
+    ),
+    "rsm014-json": Format(rsm014.NAME, JSON, rsm014.write_json, rsm014.read_json),
     **{
         f"energy-account-{version}": Format(
             f"{{{of.namespace}}}{energy_account.NAME}",
+            XML,
             partial(energy_account.write, version=version),
             partial(energy_account.read, version=version),
         )
         for version, of in energy_account.VERSIONS.items()
     },
-    "acknowledgement-8.1": Format(
-        f"{{{acknowledgement.NAMESPACE}}}{acknowledgement.NAME}",
-        acknowledgement.write,
-        acknowledgement.read,
-    ),
+}
+
+# In which of them a document leaves, by the word that the parties of a home have for it.
+LEAVING: Mapping[str, Format] = {
+    addressing.DUTCH: FORMATS["dutch"],
+    addressing.RSM014: FORMATS["rsm014-xml"],
+    addressing.ENERGY_ACCOUNT: FORMATS["energy-account-4.1"],
 }
 
 
@@ -56,6 +73,6 @@ def recognise(content: bytes) -> str:
     begin = bytes(content[:256]).removeprefix(b"\xef\xbb\xbf").lstrip()
     root = xml.root_of(content) if begin[:1] != b"{" else json.root_of(content)
     for name, known in FORMATS.items():
-        if known.root == root:
+        if root.startswith(known.begins):
             return name
     raise Unreadable(f"a document of no known format; expected one of {', '.join(FORMATS)}")

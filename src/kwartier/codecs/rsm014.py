@@ -49,8 +49,10 @@ _PERIOD = (
     Field("timeInterval", PART, of=(Field("start", CODE), Field("end", CODE))),
     Field("Point", ROWS, of=_POINT),
 )
+# As in the acknowledgement, which has to name them.
+_LONGEST_ID = 60
 _SERIES = (
-    Field("mRID"),
+    Field("mRID", longest=_LONGEST_ID),
     optional("version"),
     optional("settlement_Series.version", CODE),
     optional("originalTransactionIDReference_Series.mRID"),
@@ -69,7 +71,7 @@ _SERIES = (
     Field("Period", PART, of=_PERIOD),
 )
 _DOCUMENT = (
-    Field("mRID"),
+    Field("mRID", longest=_LONGEST_ID),
     Field("type", CODE),
     Field("process.processType", CODE),
     optional("businessSector.type", CODE),

@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterable
 
 from kwartier.adapters.ledger import Answer
-from kwartier.codecs import Unreadable
+from kwartier.codecs import Format, Unreadable
 from kwartier.documents import Acknowledgement
-from kwartier.runs.formats import Format
 
 # Longer than a GLN: it may be the EAN of a customer's point.
 _LONG_NUMBER = re.compile(r"\d(?:[ .\-]?\d){13,}")

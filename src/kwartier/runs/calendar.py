@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from kwartier import periods
-from kwartier.parameters import WORKING_DAYS, CalendarRun
+from kwartier.parameters import WORKING_DAYS, CalendarRun, Parameters
 
 # Gives the run calendar that holds on a market day.
 CalendarOf = Callable[[date], tuple[CalendarRun, ...]]
@@ -50,6 +50,21 @@ def due_at(day: date, run: CalendarRun, holidays: Container[date]) -> int:
     else:
         on = after + timedelta(days=run.nth)
     return periods.at_hour(on, run.hour)
+
+
+def final_from(day: date, held: Parameters, holidays: Container[date]) -> int | None:
+    """Give the moment from which what is said of a market day is final [s UTC].
+
+    It is when the run `final_settlement_run` is due; None: its calendar has no such run.
+
+    Raises
+    ------
+    ParameterError : the holidays of that year are not known.
+    """
+    for run in held.run_calendar:
+        if run.kind == held.final_settlement_run:
+            return due_at(day, run, holidays)
+    return None
 
 
 def _moments(

@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 from uuid import uuid4
@@ -23,8 +24,8 @@ from kwartier.adapters.ledger.letters import NOT_TAKEN
 from kwartier.adapters.store import Home, HomeError
 from kwartier.adapters.transport import Address, Envelope, NotDelivered, Undeliverable
 from kwartier.adapters.transport.addresses import FOLDER
+from kwartier.codecs import LEAVING, Format
 from kwartier.runs.answering import answer_of, discreet
-from kwartier.runs.formats import FORMATS, Format
 from kwartier.runs.moments import day_of, ledger_of, parameters_of, seconds
 from kwartier.runs.parties import Parties, parties_of
 from kwartier.runs.running import steadily
@@ -66,7 +67,7 @@ def send(
     *,
     at: datetime | None = None,
     transport: Transport = transports,
-    formats: Mapping[str, Format] = FORMATS,
+    formats: Mapping[str, Format] = LEAVING,
 ) -> Exchanged:
     """Send what is due, and take in the answers that lie in folders.
 
@@ -95,7 +96,7 @@ def acknowledge(
     sources: Sequence[Path],
     *,
     at: datetime | None = None,
-    formats: Mapping[str, Format] = FORMATS,
+    formats: Mapping[str, Format] = LEAVING,
 ) -> list[Answered]:
     """Take in acknowledgements that came apart from any sending, one a file; each counts once."""
     outbox = ledger_of(home).outbox
@@ -155,7 +156,7 @@ class _Sender:
 
     def told(self) -> Exchanged:
         """Tell what happened."""
-        touched = [steadily(lambda name=name: self._outbox.get(name)) for name in self._touched]  # type: ignore[misc]
+        touched = [steadily(partial(self._outbox.get, name)) for name in self._touched]
         touched.sort(key=lambda message: message.number)
         return Exchanged(touched, self._not_taken, self._delivered)
 
@@ -166,7 +167,7 @@ class _Sender:
         for party in self._parties.receivers:
             if party.address.transport != FOLDER:
                 continue
-            for message in steadily(lambda to=party.party: self._outbox.unanswered(to)):  # type: ignore[misc]
+            for message in steadily(partial(self._outbox.unanswered, party.party)):
                 try:
                     content = self._transport.collect(party.address, message.message)
                 except (NotDelivered, Undeliverable):  # it is asked for again

@@ -138,7 +138,7 @@ class Seen:
                     self._accepted.add(message)
                     places = [file["path"] for file in manifest["files"]]
                     self._unread.setdefault(day, []).extend(places)
-                    self.runs |= {run: (area, day) for run, area in manifest["runs"]}
+                    self.runs |= {run: (area, day) for run, area in manifest["runs"] if run}
         self._looked = len(manifests)
 
     def told(self, document: Document) -> Mapping[str, Any] | None:

@@ -1,8 +1,9 @@
 """Receiving: documents of other parties are checked, stored, and answered in the same breath.
 
-The answer is given only after what it says was stored: killed before, nothing was received, and the
-sender brings it again; killed after, he brings it again and gets the same answer. Source: SD030
-v4.0 §acknowledgement; domain §8; decisions §38.
+Each is read in the format that it is in, and answered in that of its acknowledgements. The answer
+is given only after what it says was stored: killed before, nothing was received, and the sender
+brings it again; killed after, he brings it again and gets the same answer. Source: SD030 v4.0
+§acknowledgement; domain §8; decisions §38.
 """
 
 from __future__ import annotations
@@ -18,17 +19,19 @@ from kwartier import documents
 from kwartier.adapters import transport
 from kwartier.adapters.store import Home, HomeError
 from kwartier.adapters.transport import Keys, Limits, Pins, Refused
-from kwartier.codecs import Unreadable, dutch
-from kwartier.codecs.xml import MOST_BYTES
+from kwartier.codecs import FORMATS, MOST_BYTES, Format, Unreadable, recognise
 from kwartier.documents import Acknowledgement, Document, Reason
 from kwartier.runs.inbox import RECEIVED, Reception, Seen, as_told, place_of
 from kwartier.runs.moments import identity, parameters_of, seconds
+from kwartier.runs.own_points import OwnPoints
 from kwartier.steps import receiving
 from kwartier.steps.receiving import Known
 
 ROLES = (documents.BALANCE_RESPONSIBLE, documents.SYSTEM_OPERATOR)
-# In an answer to what could not be read and came from nobody who can be told.
-_UNKNOWN = "unknown"
+# In an answer to what could not be read and came from nobody who can be told: a GLN of nobody.
+_UNKNOWN = "0" * 13
+# In which what is of no known format is answered.
+_OTHERWISE = FORMATS["dutch"]
 
 
 class Us(NamedTuple):
@@ -49,7 +52,8 @@ class Reader:
     def __init__(self, home: Home, us: Us) -> None:
         if not transport.is_gln(us.party) or us.role not in ROLES:
             raise ValueError(f"expected a GLN-13 and one of the roles {', '.join(ROLES)}")
-        self._home, self._us, self._seen = home, us, Seen(home)
+        self._home, self._us = home, us
+        self._seen, self._own = Seen(home), OwnPoints(home)
 
     def begin(self) -> None:
         """Sweep what a killed process left.
@@ -73,10 +77,12 @@ class Reader:
         ------
         HomeError : another process is writing in the home; nothing was received.
         """
+        format_ = _OTHERWISE
         try:
-            document = dutch.read(content)
+            format_ = FORMATS[recognise(content)]
+            document = format_.read(content)
         except Unreadable as error:
-            return self.unread(content, str(error), bearer, at)
+            return self.unread(content, str(error), bearer, at, format_)
         digest = hashlib.sha256(content).hexdigest()
         with self._home.writing(sweep=False):
             self._seen.look()
@@ -85,7 +91,7 @@ class Reader:
             if before is not None and before["inputs"][0]["sha256"] == digest and mine:
                 return as_told(before, again=True)
             reasons = receiving.check(document, self._known(document, bearer, at), at)
-            answer = self._answer(document, reasons, bearer, at, digest)
+            answer = self._answer(document, reasons, bearer, at, digest, format_)
             if not mine or before is not None:
                 # An id says one thing, of whom it is: neither makes the first one unsaid.
                 return _reception(document, reasons, answer, at)
@@ -94,14 +100,17 @@ class Reader:
     def _known(self, document: Document, bearer: str | None, at: int) -> Known:
         of_day = self._seen.day(document.market_day)
         own = self._us.role == documents.BALANCE_RESPONSIBLE
+        held = parameters_of(self._home, document.market_day, at)
         return Known(
-            parameters=parameters_of(self._home, document.market_day, at),
+            parameters=held,
             receiver=self._us.party,
             sender=bearer,
             messages=self._seen.messages(document.sender),
             series=of_day.series,
             newest=of_day.newest,
             runs=self._seen.runs,
+            areas=frozenset(held.settlement_areas) or None,
+            active=self._own.active(document, held, at),
             parties=frozenset({self._us.party}) if own else None,
         )
 
@@ -137,7 +146,14 @@ class Reader:
         )
         return as_told(manifest)
 
-    def unread(self, content: bytes, why: str, bearer: str | None, at: int) -> Reception:
+    def unread(
+        self,
+        content: bytes,
+        why: str,
+        bearer: str | None,
+        at: int,
+        format_: Format = _OTHERWISE,
+    ) -> Reception:
         """Answer what could not be read; nothing is stored of it."""
         reasons = receiving.unread(why)
         said = Acknowledgement(
@@ -150,7 +166,7 @@ class Reader:
             of="",
             reasons=reasons,
         )
-        answer = dutch.write_acknowledgement(said)
+        answer = format_.write_acknowledgement(said)
         return Reception("", bearer or "", "", None, None, at, 0, reasons, answer)
 
     def _answer(
@@ -160,6 +176,7 @@ class Reader:
         bearer: str | None,
         at: int,
         digest: str,
+        format_: Format,
     ) -> bytes:
         said = Acknowledgement(
             id=_named("answer", self._us.party, document.sender, document.id, digest, bearer),
@@ -171,7 +188,7 @@ class Reader:
             of=document.id,
             reasons=reasons,
         )
-        return dutch.write_acknowledgement(said)
+        return format_.write_acknowledgement(said)
 
 
 def receive_folder(

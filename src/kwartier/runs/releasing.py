@@ -6,52 +6,23 @@ Source: SD030 v4.0; domain §7, §8; decisions §37.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_OID, uuid5
 
-import pyarrow as pa
-
 from kwartier.adapters.ledger import Letter, Run
 from kwartier.adapters.store import Home
+from kwartier.codecs import LEAVING, Format
 from kwartier.documents import Document
-from kwartier.runs.formats import FORMATS, Format
 from kwartier.runs.parties import Parties
 from kwartier.steps.addressing import Receiver, Released, address
 
-# The allocation after disclosure control, among the tables of a run that is released.
-PROTECTED = "protected"
-
-# Gives the documents of a run with the format of each; it is handed the run, the parties, the run's
-# tables with PROTECTED, when the documents are created [s UTC], and which formats leave exact.
-Leaving = Callable[
-    [Run, Parties, Mapping[str, pa.Table], int, Collection[str]], Iterable[tuple[str, Document]]
-]
+# Gives the documents of what a run releases to receivers, with the format of each.
+Leaving = Callable[[Released, Sequence[Receiver]], Iterable[tuple[str, Document]]]
 
 
-def leaving(
-    run: Run,
-    parties: Parties,
-    tables: Mapping[str, pa.Table],
-    created_at: int,
-    statutory: Collection[str],
-) -> Iterator[tuple[str, Document]]:
-    """Make the documents of a run for each receiver, of what disclosure control lets leave."""
-    released = Released(
-        run.market_day,
-        run.grid_area,
-        run.run,
-        created_at,
-        parties.party,
-        parties.role,
-        tables["allocation"],
-        tables[PROTECTED],
-        tables["individual"],
-        tables["residual"],
-        tables["fractions"],
-        statutory,
-    )
-    receivers = [Receiver(one.party, one.role, one.formats) for one in parties.receivers]
+def leaving(released: Released, receivers: Sequence[Receiver]) -> Iterable[tuple[str, Document]]:
+    """Make the documents of a run for each receiver."""
     return address(released, receivers, _id)
 
 
@@ -75,17 +46,16 @@ def release(
     home: Home,
     run: Run,
     parties: Parties,
-    tables: Mapping[str, pa.Table],
-    created_at: int,
-    statutory: Collection[str],
+    released: Released,
     leaving: Leaving,
-    formats: Mapping[str, Format] = FORMATS,
+    formats: Mapping[str, Format] = LEAVING,
 ) -> Release:
     """Write the documents of a run, each in its format; they exist once the ledger names them."""
     newest = home.newest("parties", run.known_at)
     read = [] if newest is None else newest["files"]
-    released = Release(inputs=[(file["path"], file["sha256"]) for file in read])
-    for format_, document in leaving(run, parties, tables, created_at, statutory):
+    made = Release(inputs=[(file["path"], file["sha256"]) for file in read])
+    receivers = [Receiver(one.party, one.role, one.formats) for one in parties.receivers]
+    for format_, document in leaving(released, receivers):
         content = formats[format_].write(document)
         place = home.message_place(run.market_day, run.grid_area, run.run, document.id)
         letter = Letter(
@@ -98,6 +68,6 @@ def release(
             place=place,
             sha256=hashlib.sha256(content).hexdigest(),
         )
-        released.letters.append(letter)
-        released.contents[document.id] = content
-    return released
+        made.letters.append(letter)
+        made.contents[document.id] = content
+    return made

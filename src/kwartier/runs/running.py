@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import kwartier
+from kwartier import parameters
 from kwartier.adapters.ledger import (
     Content,
     LedgerError,
@@ -28,11 +29,13 @@ from kwartier.adapters.store import NO_MESSAGES, Home, HomeError
 from kwartier.engines.spark import ClusterError
 from kwartier.parameters import STATUTORY
 from kwartier.pipeline import disclosed
+from kwartier.runs import calendar
 from kwartier.runs.moments import identity, parameters_of, seconds
 from kwartier.runs.parties import parties_of
-from kwartier.runs.releasing import PROTECTED, Leaving, Release, leaving, release
+from kwartier.runs.releasing import Leaving, Release, leaving, release
 from kwartier.runs.way import Made, Way
 from kwartier.steps import correction, disclosure
+from kwartier.steps.addressing import Released
 from kwartier.steps.disclosure import Before, Disclosed
 
 if TYPE_CHECKING:
@@ -204,14 +207,14 @@ class Runner:
             tables = {**tables, **withdrawn}
         shown = self._disclosed(run, tables, before)
         tables = {**tables, "disclosure": shown.report}
-        released = self._release(run, {**tables, PROTECTED: shown.allocation})
+        released = self._release(run, tables, shown.allocation)
         content["inputs"] += released.inputs
         files = self._write(run, tables, released.contents)
         said = Content(**content, tables=files)
         letters = released.letters
         return self._end(self._ledger.complete, run, said, publish=True, letters=letters)
 
-    def _release(self, run: Run, tables: Mapping[str, pa.Table]) -> Release:
+    def _release(self, run: Run, tables: Mapping[str, pa.Table], protected: pa.Table) -> Release:
         """Write the documents that a run sends; a home without parties sends none."""
         parties = parties_of(self._home, run.known_at)
         if parties is None:
@@ -220,9 +223,24 @@ class Runner:
         last = steadily(lambda: self._ledger.outbox.last_created(*of))
         # The latest creation counts, so it lies after all that was sent of the day before.
         created_at = max(run.started_at, last + 1)
-        policy = parameters_of(self._home, run.market_day, run.known_at).disclosure_policy
-        statutory = [family for family, how in policy.items() if how == STATUTORY]
-        return release(self._home, run, parties, tables, created_at, statutory, self._leaving)
+        held = parameters_of(self._home, run.market_day, run.known_at)
+        final_from = calendar.final_from(run.market_day, held, parameters.holidays())
+        released = Released(
+            run.market_day,
+            run.grid_area,
+            run.run,
+            created_at,
+            parties.party,
+            parties.role,
+            tables["allocation"],
+            protected,
+            tables["individual"],
+            tables["residual"],
+            tables["fractions"],
+            statutory=[one for one, how in held.disclosure_policy.items() if how == STATUTORY],
+            final=final_from is not None and run.known_at >= final_from,
+        )
+        return release(self._home, run, parties, released, self._leaving)
 
     def _disclosed(self, run: Run, tables: Mapping[str, pa.Table], before: Run | None) -> Disclosed:
         """Say what of a run may be told by protected documents, audited."""

@@ -23,6 +23,9 @@ from kwartier.runs import inbox
 from kwartier.runs.moments import ledger_of, register_of
 from kwartier.runs.running import steadily
 
+# What an area is settled of; other documents tell the same in another way.
+_OF_A_RUN = (*documents.AGGREGATED, documents.FACTORS)
+
 
 @dataclass(frozen=True)
 class Volumes:
@@ -86,6 +89,7 @@ class Areas:
             for one in self._home.deliveries(self._moment)
             if one["kind"] == inbox.RECEIVED
             and one["market_day"] == day.isoformat()
+            and one["process"] in _OF_A_RUN
             and area in [of for _, of in one["runs"]]
         ]
         newest = max((one["created_at"] for one in told if one["files"]), default=0)

@@ -217,7 +217,14 @@ class _Day:
         return identity([self._inputs, held, kwartier.__version__])
 
     def _kind(self) -> str:
-        if self._moment < final_from(self._day, self._parameters):
+        held = self._parameters
+        final_from = calendar.final_from(self._day, held, parameters.holidays())
+        if final_from is None:
+            raise HomeError(
+                f"final_settlement_run: the run calendar of {self._day} has no run "
+                f"{held.final_settlement_run}"
+            )
+        if self._moment < final_from:
             return settlement.PRELIMINARY
         kinds = {entry["kind"] for entry in self._versions}
         past = kinds & {settlement.FINAL, settlement.DIFFERENCE}
@@ -303,21 +310,6 @@ _PARAMETERS = (
     *("programme_deadline", "missing_programme", "price_rule", "final_settlement_run"),
     *("settlement_months", "settlement_areas", "tso"),
 )
-
-
-def final_from(day: date, held: Parameters) -> int:
-    """Give the moment from which a settlement of a day is final [s UTC].
-
-    Raises
-    ------
-    HomeError : the run calendar has no such run.
-    """
-    for run in held.run_calendar:
-        if run.kind == held.final_settlement_run:
-            return calendar.due_at(day, run, parameters.holidays())
-    raise HomeError(
-        f"final_settlement_run: the run calendar of {day} has no run {held.final_settlement_run}"
-    )
 
 
 def last_moment(day: date, held: Parameters) -> int:

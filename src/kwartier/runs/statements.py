@@ -5,7 +5,6 @@ Source: domain §9; decisions §40.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -88,8 +87,9 @@ def imbalance_reports(home: Home, day: date) -> list[Document]:
     versions = versions_of(home.settlements(), day)
     if not versions:
         raise HomeError(f"{day} was not settled; 'kwartier settle --day {day}' first")
-    newest: Mapping[str, object] = versions[-1]
-    name, moment = str(newest["settlement"]), int(str(newest["settled_at"]))
+    newest = versions[-1]
+    name, moment = newest["settlement"], newest["settled_at"]
     rows = home.table_of_settlement(name, day, IMBALANCE).cast(tables.IMBALANCE.schema)
     held = parameters_of(home, day, moment)
-    return settlement.reports(rows, day, held.tso, held.tso_area, moment, name)
+    made = settlement.Made(newest["version"], newest["kind"], name, moment)
+    return settlement.reports(rows, day, held.tso, held.tso_area, made)

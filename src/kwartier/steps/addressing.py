@@ -62,6 +62,7 @@ class Released:
     protected : the same after disclosure control: its folded suppliers are `other`, without a GLN.
     statutory : the formats that leave exact; all others leave protected.
     created_at : after that of every earlier run of the day [s UTC].
+    final : no run of the calendar comes after this one.
     """
 
     market_day: date
@@ -76,6 +77,7 @@ class Released:
     residual: pa.Table
     fractions: pa.Table
     statutory: Collection[str] = (DUTCH,)
+    final: bool = False
 
 
 class _Key(NamedTuple):
@@ -160,6 +162,7 @@ class _To(NamedTuple):
             self.receiver.role,
             of.market_day,
             tuple(numbered),
+            final=of.final,
         )
 
 

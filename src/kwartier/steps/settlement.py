@@ -21,13 +21,17 @@ import pyarrow.compute as pc
 
 from kwartier import codes, periods, tables
 from kwartier.arrays import Bools, Int64s
-from kwartier.documents import BALANCE_RESPONSIBLE, SYSTEM_OPERATOR, Document, Series
+from kwartier.documents import (
+    BALANCE_RESPONSIBLE,
+    IMBALANCE_ACCOUNT,
+    SYSTEM_OPERATOR,
+    Document,
+    Series,
+)
 
 SETTLED, OPEN = "settled", "open"
 NO_PROGRAMME, NO_PRICE, OTHERS_OPEN = "no_programme", "no_price", "others_open"
 PRELIMINARY, FINAL, DIFFERENCE = "preliminary", "final", "difference"
-# The document in which the TSO tells a party its imbalance (ENTSO-E message type).
-IMBALANCE_REPORT = "A12"
 NOBODY = ""  # the restantvolume, which no party bears
 
 _CENT = Decimal("0.01")
@@ -271,9 +275,7 @@ def _charged(day: date, brp: str, line: Line | None, made: Made, before: Decimal
     }
 
 
-def reports(
-    imbalance: pa.Table, day: date, tso: str, area: str, created_at: int, settlement: str
-) -> list[Document]:
+def reports(imbalance: pa.Table, day: date, tso: str, area: str, made: Made) -> list[Document]:
     """Make the document in which the TSO tells each party its imbalance.
 
     Of each party two series of one id, surplus (E18) and shortage (E17), both 0 or more; a party
@@ -283,20 +285,19 @@ def reports(
     ----------
     imbalance : tables.IMBALANCE of a day.
     area : EIC of the area of the TSO.
-    created_at : moment [s UTC].
-    settlement : names the settlement; with party and day it names the document.
+    made : the settlement; with party and day its name names the document.
     """
-    made = []
+    told = []
     for brp in sorted(set(imbalance["brp"].to_pylist()) - {tso, NOBODY}):
         mine = imbalance.filter(pc.equal(imbalance["brp"], brp)).sort_by("position")
         if mine["imbalance_wh"].null_count:
             continue
         off = mine["imbalance_wh"].to_numpy()
-        name = f"{settlement}{day:%y%m%d}{brp}"  # at most 35 characters
+        name = f"{made.settlement}{day:%y%m%d}{brp}"  # at most 35 characters
         series = tuple(
             Series(
                 id=name,
-                run=settlement,
+                run=made.settlement,
                 grid_area=area,
                 group="",
                 quantity=np.maximum(off * _SIGN[direction], 0),
@@ -305,17 +306,18 @@ def reports(
             )
             for direction in codes.DIRECTIONS
         )
-        made.append(
+        told.append(
             Document(
-                process=IMBALANCE_REPORT,
+                process=IMBALANCE_ACCOUNT,
                 id=name,
-                created_at=created_at,
+                created_at=made.settled_at,
                 sender=tso,
                 sender_role=SYSTEM_OPERATOR,
                 receiver=brp,
                 receiver_role=BALANCE_RESPONSIBLE,
                 market_day=day,
                 series=series,
+                final=made.kind != PRELIMINARY,
             )
         )
-    return made
+    return told

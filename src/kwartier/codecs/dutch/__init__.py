@@ -8,7 +8,8 @@ decisions §35.
 """
 
 from kwartier.codecs.dutch.acknowledgements import read_acknowledgement, write_acknowledgement
+from kwartier.codecs.dutch.messages import NAMESPACE
 from kwartier.codecs.dutch.reading import read
 from kwartier.codecs.dutch.writing import write
 
-__all__ = ["read", "read_acknowledgement", "write", "write_acknowledgement"]
+__all__ = ["NAMESPACE", "read", "read_acknowledgement", "write", "write_acknowledgement"]

@@ -13,7 +13,8 @@ from lxml import etree
 from kwartier import codes, documents
 from kwartier.codecs import xml
 
-_NAMESPACE = "urn:kwartier:nl-profile:"
+# All messages of the profile have it, before their name and version.
+NAMESPACE = "urn:kwartier:nl-profile:"
 
 _PARTY = frozenset({"direction", "brp", "supplier"})
 _KIND = frozenset({"profile_category", "consumption_type"})
@@ -73,14 +74,14 @@ ACKNOWLEDGEMENT_ROOT = "Acknowledgement_MarketDocument"
 
 def namespace(name: str, version: str) -> str:
     """Give the namespace of a version of a message."""
-    return f"{_NAMESPACE}{name}:{version}"
+    return f"{NAMESPACE}{name}:{version}"
 
 
 def named(content_namespace: str) -> tuple[str, str]:
     """Give the message and the version that a namespace names; another is ("", "")."""
-    if not content_namespace.startswith(_NAMESPACE):
+    if not content_namespace.startswith(NAMESPACE):
         return "", ""
-    name, _, version = content_namespace.removeprefix(_NAMESPACE).partition(":")
+    name, _, version = content_namespace.removeprefix(NAMESPACE).partition(":")
     return name, version
 
 

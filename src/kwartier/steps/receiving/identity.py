@@ -36,6 +36,8 @@ def area(document: Document, known: Known, at: int) -> Finds:
 
 
 def area_unknown(document: Document, known: Known, at: int) -> Finds:
+    if document.process == documents.IMBALANCE_ACCOUNT:  # of the whole area of the TSO
+        return
     for series in document.series:
         here = _holds(series.grid_area, codes.EAN_DIGITS)
         if here and known.areas is not None and series.grid_area not in known.areas:
@@ -48,11 +50,14 @@ def message_id(document: Document, known: Known, at: int) -> Finds:
 
 
 def series_id(document: Document, known: Known, at: int) -> Finds:
-    seen: set[str] = set()
+    # Of an imbalance a surplus and a shortage have one id, as they are one series of the message.
+    pairs = document.process == documents.IMBALANCE_ACCOUNT
+    seen: set[tuple[str, str]] = set()
     for series in document.series:
-        if series.id and (series.id in seen or series.id in known.series):
+        of = (series.id, series.direction if pairs else "")
+        if series.id and (of in seen or series.id in known.series):
             yield Found(series)
-        seen.add(series.id)
+        seen.add(of)
 
 
 def run_id(document: Document, known: Known, at: int) -> Finds:
