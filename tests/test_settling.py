@@ -515,7 +515,9 @@ def test_late_programmes_and_broken_prices_are_told(tmp_path: Path) -> None:
     assert json.loads(kept.out)["rows_kept"] == 1
 
 
-def test_the_statement_is_a_page_and_every_number_as_csv(market: Market, tmp_path: Path) -> None:
+def test_the_statement_is_a_page_every_number_as_csv_and_a_document(
+    market: Market, tmp_path: Path
+) -> None:
     settle(market)
     out = tmp_path / "out"
     words = ("statement", "--brp", BRP, "--out", out, "--home", market.home.root, "--month")
@@ -531,6 +533,19 @@ def test_the_statement_is_a_page_and_every_number_as_csv(market: Market, tmp_pat
     assert len(quarters) == 96
     exact = sum(Decimal(row["amount_eur"]) for row in quarters)
     assert exact.quantize(Decimal("0.01")) == Decimal(charge["charged_eur"])
+    # The document of the day tells the same, and a receiver takes it.
+    received = tmp_path / "in"
+    received.mkdir()
+    (document,) = out.glob("*.xml")
+    assert document.name == f"{BRP}-{DAY}-imbalance.xml"
+    shutil.copy(document, received)
+    party = Home(tmp_path / "party", create=True)
+    (came,) = runs.receive_folder(party, received, runs.Us(BRP, "DDK"), at=AFTER)
+    assert came.accepted, came.reasons
+    (kept,) = documents.from_table(runs.received(party, DAY))
+    short, long = (series.quantity for series in kept.series)
+    assert (long - short).tolist() == [int(row["imbalance_wh"]) for row in quarters]
+    assert not kept.final
     assert tell(*words, "2026-02").code == CANNOT
     nobody = tell(*("statement", "--brp", "8712423010208", "--out", out, "--home"),
                   market.home.root, "--month", "2026-01")  # fmt: skip
@@ -539,11 +554,11 @@ def test_the_statement_is_a_page_and_every_number_as_csv(market: Market, tmp_pat
 
 def test_each_party_is_told_its_imbalance_in_a_document(market: Market) -> None:
     settle(market)
-    documents = runs.imbalance_reports(market.home, DAY)
-    assert [document.receiver for document in documents] == sorted(PLANS)
-    for document in documents:
+    told = runs.imbalance_reports(market.home, DAY)
+    assert [document.receiver for document in told] == sorted(PLANS)
+    for document in told:
         short, long = (series.quantity for series in document.series)
         volumes = net(market.home)[document.receiver]
         off = [volume - PLANS[document.receiver] for volume in volumes]
         assert (long - short).tolist() == off
-    assert runs.imbalance_reports(market.home, DAY) == documents
+    assert runs.imbalance_reports(market.home, DAY) == told

@@ -151,12 +151,11 @@ def statement(
     month: Annotated[
         date, typer.Option(parser=_parse_month, help="Month, as 2026-03.", metavar="MONTH")
     ],
-    out: Annotated[
-        Path, typer.Option(help="Folder for the page and the CSV files.", file_okay=False)
-    ],
+    out: Annotated[Path, typer.Option(help="Folder for the files.", file_okay=False)],
     home: HomeOption = Path("kwartier-home"),
 ) -> None:
-    """Write the statement of a party and month: a page, its quarters and its charges."""
+    """Write the statement of a party and month: a page, its quarters and its charges as CSV, and a
+    document (EnergyAccount 4.1) of each day."""
     with told():
         from kwartier import runs
         from kwartier.apps import statement as pages

@@ -1,4 +1,8 @@
-"""The statement of a party and month as files: a self-contained page, and every number as CSV."""
+"""The statement of a party and month as files: a page, CSV, and documents that programs read.
+
+The page is self-contained, every number is in the CSV files, and each day has its document
+(EnergyAccount 4.1, A12).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,10 @@ import pyarrow.compute as pc
 from kwartier import periods
 from kwartier.apps import screen
 from kwartier.apps.report_cells import kwh, number, table, text
+from kwartier.codecs import LEAVING
 from kwartier.runs.statements import Statement
 from kwartier.steps import settlement
+from kwartier.steps.addressing import ENERGY_ACCOUNT
 
 _KIND_WORDS = {
     settlement.PRELIMINARY: "preliminary",
@@ -29,7 +35,7 @@ _REASON_WORDS = {
 
 
 def write(statement: Statement, folder: Path) -> list[Path]:
-    """Write the page, the quarters and the charges of a statement; give their paths."""
+    """Write the page, the quarters, the charges and the documents of a statement; give their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{statement.brp}-{statement.month:%Y-%m}"
     page = folder / f"{name}.html"
@@ -38,6 +44,9 @@ def write(statement: Statement, folder: Path) -> list[Path]:
     for part, rows in (("quarters", statement.quarters), ("charges", statement.charges)):
         paths.append(folder / f"{name}-{part}.csv")
         screen.export(rows, paths[-1])
+    for report in statement.reports:
+        paths.append(folder / f"{statement.brp}-{report.market_day}-imbalance.xml")
+        paths[-1].write_bytes(LEAVING[ENERGY_ACCOUNT].write(report))
     return paths
 
 

@@ -24,13 +24,15 @@ class Statement:
     """What a party is told of a month.
 
     `quarters` are its rows of tables.IMBALANCE in the newest version of each day, `charges` its
-    rows of tables.SETTLEMENT in every version; `unsettled` the days that were not settled yet.
+    rows of tables.SETTLEMENT in every version; `reports` the documents that tell it its imbalance,
+    one of each day of which all of it is known; `unsettled` the days that were not settled yet.
     """
 
     brp: str
     month: date
     quarters: pa.Table
     charges: pa.Table
+    reports: tuple[Document, ...]
     unsettled: tuple[date, ...]
 
 
@@ -48,7 +50,7 @@ def statement(home: Home, brp: str, month: date) -> Statement:
     first = month.replace(day=1)
     last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     history = home.settlements()
-    quarters, charges, unsettled = [], [], []
+    quarters, charges, reports, unsettled = [], [], [], []
     for day in periods.between(first, last):
         versions = versions_of(history, day)
         if not versions:
@@ -57,6 +59,7 @@ def statement(home: Home, brp: str, month: date) -> Statement:
             charges.append(home.table_of_settlement(entry["settlement"], day, CHARGES))
         for entry in versions[-1:]:
             quarters.append(home.table_of_settlement(entry["settlement"], day, IMBALANCE))
+            reports += [one for one in imbalance_reports(home, day) if one.receiver == brp]
     if not charges:
         raise HomeError(f"no day of {first:%Y-%m} was settled; 'kwartier settle' first")
     mine = [
@@ -71,6 +74,7 @@ def statement(home: Home, brp: str, month: date) -> Statement:
         first,
         mine[0].sort_by([*by, ("position", "ascending")]),
         mine[1].sort_by([*by, ("version", "ascending")]),
+        tuple(reports),
         tuple(unsettled),
     )
 
