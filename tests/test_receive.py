@@ -333,6 +333,14 @@ def test_one_that_is_dropped_again_after_its_receiver_was_killed_is_answered(
     assert transport.collect(address, document("N111").id) == first.answer
 
 
+def test_what_was_answered_and_is_dropped_again_is_received_again(home: Home, drop: Path) -> None:
+    address = Address(BRP, "folder", str(drop))
+    assert send(address, document("N111")) is None
+    (first,) = receive_folder(home, drop, US, at=at(AT))
+    assert send(address, document("N111")) == first.answer
+    assert list(receive_folder(home, drop, US, at=at(AT + 60))) == [replace(first, again=True)]
+
+
 def test_one_that_is_too_large_is_answered_and_not_read(
     home: Home, drop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,6 +441,29 @@ def test_while_another_writes_it_may_be_sent_again(home: Home, market: Market) -
 
     over(home, market, act)
     assert kept(home) == (document("N111"),)
+
+
+def test_what_cannot_be_stored_is_told_its_receiver_and_not_its_sender(
+    home: Home, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def full(*arguments: Any, **named: Any) -> None:
+        raise HomeError("the disk of the home is full")
+
+    async def run() -> None:
+        server = Server(home, US, market.keys, warn=told.append)
+        async with server.open("localhost", 0, at=at(AT)) as (_, port):
+            address = market.address(port, "https")
+            with monkeypatch.context() as patch:
+                patch.setattr(Home, "deliver", full)
+                with pytest.raises(transport.NotDelivered, match="503") as said:
+                    await asyncio.to_thread(send, address, document("N111"))
+            assert "disk" not in str(said.value)
+            assert await asyncio.to_thread(send, address, document("N111"))
+
+    asyncio.run(run())
+    assert told == ["the disk of the home is full"]
 
 
 def test_documents_that_come_at_once_are_each_received(home: Home, market: Market) -> None:

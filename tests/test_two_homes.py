@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+import socket
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,12 @@ from kwartier import Home, codes, documents, runs
 from kwartier.codecs import FORMATS
 from kwartier.documents import Reason
 from kwartier.runs import send, take_parties
-from kwartier.runs.receiving import Us, receive_folder
+from kwartier.runs.receiving import Server, Us, receive_folder
 from kwartier.steps import settlement
 from tests.closing import clock_of, closing, due, hour
-from tests.exchanges import TSO, parties
+from tests.exchanges import TSO, US, parties
 from tests.market import BRP, DAY, ONE_DAY, OTHER_BRP
+from tests.pki import Authority
 from tests.test_settlement_rules import position
 from tests.test_settling import IN_TIME, net, prices_of, programmes_of
 
@@ -133,3 +136,47 @@ def test_a_party_receives_its_imbalance_from_the_tso(tmp_path: Path, name: str) 
         "E17": [0, 200],
         "E18": [300, 0],
     }
+
+
+@pytest.mark.parametrize("kind", ["https", "soap"])
+def test_what_is_released_comes_to_the_tso_over_https(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    clock_of(monkeypatch)
+    operator = closing(tmp_path)
+    authority = Authority(tmp_path, "market")
+    keys = authority.keys(authority.issue("operator", US))
+    server = authority.keys(authority.issue("tso", TSO))
+    tso = Home(tmp_path / "tso", create=True)
+
+    async def sent(at: datetime) -> runs.Exchanged:
+        receiving = Server(tso, Us(TSO, "EZ"), server)
+        async with receiving.open("localhost", port, at=at):
+            return await asyncio.to_thread(lambda: send(operator.home, at=at))
+
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    file = tmp_path / "parties.yaml"
+    file.write_text(
+        f"""
+we: {{party: "{US}", role: DDM, certificate: {keys.certificate}, key: {keys.key},
+      authority: {keys.authority}}}
+receivers:
+- {{party: "{TSO}", name: TSO, role: EZ, transport: {kind}, place: "https://localhost:{port}/",
+    formats: [dutch, rsm014, energy_account]}}
+""",
+        "utf-8",
+    )
+    take_parties(operator.home, file, recorded_at=hour(DAY, 0))
+    (run,) = due(operator, NOON)
+    assert run.state == "complete", run.reason
+    away = send(operator.home, at=SENT)  # nobody listens yet
+    assert away.messages
+    assert {one.state for one in away.messages} == {"released"}
+    told = asyncio.run(sent(SENT + timedelta(hours=1)))
+    assert not told.not_taken
+    messages = runs.ledger_of(operator.home).outbox.messages()
+    assert {one.state for one in messages} == {"acknowledged"}
+    assert {one.format for one in messages} == {"dutch", "rsm014", "energy_account"}
+    assert len(runs.receptions(tso)) == len(messages)

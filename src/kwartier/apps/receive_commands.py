@@ -123,7 +123,9 @@ def receive(
 
             host, port = _place(listen)
             keys = Keys(certificate or "", key or "", authority or "")
-            server = runs.Server(kept, us, keys, pins=pins, tell=lambda one: _line(one, as_json))
+            server = runs.Server(
+                kept, us, keys, pins=pins, tell=lambda one: _line(one, as_json), warn=_warn
+            )
             try:
                 asyncio.run(_serve(server, host, port))
             except OSError as error:
@@ -214,6 +216,10 @@ def _line(one: Reception, as_json: bool) -> None:
         print(json.dumps(_plain(one)), flush=True)
     else:
         print(_told(one), file=None if one.accepted else sys.stderr, flush=True)
+
+
+def _warn(why: str) -> None:
+    print(f"kwartier: a document was not taken: {why}", file=sys.stderr, flush=True)
 
 
 def _show(home: kwartier.Home, day: date | None, as_json: bool) -> None:

@@ -35,7 +35,7 @@ _REASON_WORDS = {
 
 
 def write(statement: Statement, folder: Path) -> list[Path]:
-    """Write the page, the quarters, the charges and the documents of a statement; give their paths."""
+    """Write the page, the CSV files and the documents of a statement; give their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{statement.brp}-{statement.month:%Y-%m}"
     page = folder / f"{name}.html"

@@ -17,7 +17,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from kwartier import documents
 from kwartier.adapters import transport
-from kwartier.adapters.store import Home, HomeError
+from kwartier.adapters.store import Busy, Home, HomeError
 from kwartier.adapters.transport import Keys, Limits, Pins, Refused
 from kwartier.codecs import FORMATS, MOST_BYTES, Format, Unreadable, recognise
 from kwartier.documents import Acknowledgement, Document, Reason
@@ -228,6 +228,7 @@ class Server:
     ----------
     pins : certificates that stand for a party whatever their subject says, by SHA-256.
     tell : called with each document that came in.
+    warn : called with why one could not be taken now: what its sender is not told.
 
     Raises
     ------
@@ -243,9 +244,10 @@ class Server:
         *,
         pins: Pins | None = None,
         tell: Callable[[Reception], None] = lambda taken: None,
+        warn: Callable[[str], None] = lambda why: None,
     ) -> None:
         self._reader = Reader(home, us)
-        self._keys, self._pins, self._tell = keys, pins or {}, tell
+        self._keys, self._pins, self._tell, self._warn = keys, pins or {}, tell, warn
         self._reader.begin()
 
     def open(self, host: str, port: int, *, at: datetime | None = None) -> Any:
@@ -257,8 +259,11 @@ class Server:
         def take(bearer: str, content: bytes) -> bytes:
             try:
                 taken = self._reader.take(content, bearer=bearer, at=seconds(at))
-            except HomeError:
+            except Busy:
                 raise Refused(503, "busy; send it again") from None
+            except HomeError as error:
+                self._warn(str(error))
+                raise Refused(503, "it cannot be stored now; send it again") from None
             self._tell(taken)
             return taken.answer
 

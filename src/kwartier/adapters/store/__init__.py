@@ -11,12 +11,13 @@ from kwartier.adapters.store.day_rows import (
 )
 from kwartier.adapters.store.home import NO_MESSAGES, Home
 from kwartier.adapters.store.settling import ledger_name, settle_ledger, settling
-from kwartier.adapters.store.storage import HomeError, fetched
+from kwartier.adapters.store.storage import Busy, HomeError, fetched
 from kwartier.adapters.store.writing import Piece, sha256
 
 __all__ = [
     "NO_MESSAGES",
     "Block",
+    "Busy",
     "Home",
     "HomeError",
     "Layer",

@@ -60,6 +60,7 @@ from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partitio
 from kwartier.adapters.store.settling import mark, storage_for
 from kwartier.adapters.store.storage import (
     UNFINISHED,
+    Busy,
     Folder,
     HomeError,
     reading,
@@ -128,9 +129,7 @@ class Home:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise HomeError(
-                    f"another kwartier is writing in {self.root}; wait for it"
-                ) from None
+                raise Busy(f"another kwartier is writing in {self.root}; wait for it") from None
             mark(self.root, self.storage)
             if sweep:
                 self._sweep()

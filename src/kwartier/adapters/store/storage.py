@@ -34,6 +34,10 @@ class HomeError(Exception):
     """The home cannot do what was asked; the text says why and what to do."""
 
 
+class Busy(HomeError):
+    """Another process is writing in the home; ask again when it is done."""
+
+
 @contextmanager
 def reading(name: str | Path) -> Iterator[None]:
     """Say which file or object cannot be read."""

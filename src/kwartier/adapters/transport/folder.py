@@ -21,7 +21,7 @@ _ACKNOWLEDGEMENT_MOST = 1 << 20  # bytes
 
 
 def drop(place: str, message: str, content_type: str, content: bytes) -> bytes | None:
-    """Put a document in a folder; put there again it is the same file.
+    """Put a document in a folder; put there again it is the same file, or received once more.
 
     Returns
     -------
@@ -40,9 +40,7 @@ def drop(place: str, message: str, content_type: str, content: bytes) -> bytes |
         raise Undeliverable("expected a document in XML or JSON to drop in a folder")
     name = _named(message) + suffix
     try:
-        taken = beside(folder, "taken") / name
-        if not taken.exists():  # else it was received already
-            write(folder / name, content)
+        write(folder / name, content)
     except OSError as error:
         raise NotDelivered(f"{place} cannot be written: {error.strerror}") from None
     return collect(place, message)
