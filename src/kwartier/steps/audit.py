@@ -1,9 +1,10 @@
 """What was told → what can be computed from it, or bounded too tightly: an attack on our own work.
 
-It shares nothing with the rooms that hide. Whoever reads all that was told knows sums of secrets,
-and every sum and difference of those: the row space of what was told, found by exact elimination.
-A secret is attackable where a sum in that space holds it and too few others; where the space does
-not give it, its range follows by linear programming. Source: domain §10; decisions §34.
+It shares nothing with the rooms that hide but the solver. Whoever reads all that was told knows
+sums of secrets, and every sum and difference of those: the row space of what was told, found by
+exact elimination. A secret is attackable where a sum in that space holds it and too few others;
+where the space does not give it, its range follows by linear programming. Source: domain §10;
+decisions §34.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import NamedTuple
 
 import highspy
 import numpy as np
+import numpy.typing as npt
 
-from kwartier.arrays import Int64s
+from kwartier import solving
+from kwartier.arrays import Bools, Int64s
 
 _STEEP = 10_000  # so many times the limit a secret may weigh before it is left out at once
 _SLACK = 1e-6
@@ -160,15 +163,13 @@ def _search(
     pivots = sorted(space)
     others = sorted({column for row in space.values() for column in row} - set(pivots))
     place = {column: i for i, column in enumerate([*pivots, *others])}
-    model = _model()
-    for _ in place:
-        model.addVar(0.0, 1.0)
-        model.changeColIntegrality(model.getNumCol() - 1, highspy.HighsVarType.kInteger)
+    model = solving.begin()
+    solving.choices(model, len(place))
     model.changeColBounds(place[secret], 1.0, 1.0)
     for column in others:
         through = [(pivot, space[pivot][column]) for pivot in pivots if column in space[pivot]]
         index = [place[pivot] for pivot, _ in through] + [place[column]]
-        _row(model, 0.0, 0.0, index, [float(value) for _, value in through] + [-1.0])
+        solving.bound(model, 0.0, 0.0, index, [float(value) for _, value in through] + [-1.0])
     infinite = model.getInfinity()
     # What anybody may know counts for nothing.
     guarded = [column for column in place if secrets[column].guarded]
@@ -182,7 +183,7 @@ def _search(
             weights[column] += secrets[column].shared
             held = [c for c in guarded if weights[c] and secrets[c].apart < rules.least]
             values = [float(weights[c]) for c in held]
-            _row(model, -infinite, rules.least - 1.0, [place[c] for c in held], values)
+            solving.bound(model, -infinite, rules.least - 1.0, [place[c] for c in held], values)
     else:
         limit = secrets[secret].largest / rules.share if rules.share else Fraction(0)
         if way == "largest":
@@ -199,9 +200,8 @@ def _search(
             model.changeColBounds(place[column], 0.0, 0.0)
             del own[column]
         values = [float(value) for value in own.values()]
-        _row(model, -infinite, most, [place[c] for c in own], values)
-    model.run()
-    if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        solving.bound(model, -infinite, most, [place[c] for c in own], values)
+    if not solving.solved(model):
         return frozenset()
     solution = model.getSolution().col_value
     found = frozenset(c for c in place if solution[place[c]] > 0.5)
@@ -257,7 +257,7 @@ def _narrow(
 ) -> set[int]:
     space = _reduced(rows)
     free = volume[columns].min(axis=1) < 0
-    values = volume[columns].astype(float)
+    values = volume[columns]
     model = None
     narrow = set()
     for name, sum_ in hidden.items():
@@ -278,10 +278,10 @@ def _narrow(
 def _widths(
     space: Mapping[int, _Row],
     columns: Sequence[int],
-    inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    free: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    inside: Bools,
+    values: Int64s,
+    free: Bools,
+) -> npt.NDArray[np.float64]:
     """Give how far a sum can be moved, at least, by one step that changes nothing that was told."""
     place = {column: i for i, column in enumerate(columns)}
     widest = np.zeros(values.shape[1])
@@ -311,15 +311,15 @@ def _widths(
 def _ranges(
     rows: Sequence[set[int]],
     columns: Sequence[int],
-    free: np.ndarray[tuple[int, ...], np.dtype[np.bool_]],
+    free: Bools,
 ) -> highspy.Highs:
-    model = _model()
+    model = solving.begin()
     infinite = model.getInfinity()
     place = {column: i for i, column in enumerate(columns)}
     for i in range(len(columns)):
         model.addVar(-infinite if free[i] else 0.0, infinite)
     for row in rows:
-        _row(model, 0.0, 0.0, [place[column] for column in sorted(row)], [1.0] * len(row))
+        solving.bound(model, 0.0, 0.0, [place[column] for column in sorted(row)], [1.0] * len(row))
     return model
 
 
@@ -327,44 +327,20 @@ def _range(
     model: highspy.Highs,
     rows: Sequence[set[int]],
     columns: Sequence[int],
-    inside: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    inside: Bools,
+    values: Int64s,
 ) -> float:
     """Give how wide the range of a sum is in a period."""
     place = {column: i for i, column in enumerate(columns)}
     for i, row in enumerate(rows):
-        total = float(sum(values[place[column]] for column in row))
+        total = float(values[[place[column] for column in row]].sum())
         model.changeRowBounds(i, total, total)
     for i, counts in enumerate(inside.tolist()):
         model.changeColCost(i, 1.0 if counts else 0.0)
     ends = []
     for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
         model.changeObjectiveSense(sense)
-        model.run()
-        status = model.getModelStatus()
-        if status != highspy.HighsModelStatus.kOptimal:  # no bound on that side
+        if not solving.solved(model):  # no bound on that side
             return float("inf")
         ends.append(model.getInfo().objective_function_value)
     return float(ends[1] - ends[0])
-
-
-class _Silent(highspy.Highs):
-    """A solver that says nothing: it tells its name when callbacks are enabled, as it is made."""
-
-    def enableCallbacks(self) -> None:
-        self.silent()
-        super().enableCallbacks()  # type: ignore[no-untyped-call]
-
-
-def _model() -> highspy.Highs:
-    """Begin a model whose solution is the same each time."""
-    model = _Silent()  # type: ignore[no-untyped-call]
-    for option, value in (("threads", 1), ("random_seed", 0), ("mip_rel_gap", 0.0)):
-        model.setOptionValue(option, value)
-    return model
-
-
-def _row(
-    model: highspy.Highs, low: float, high: float, index: Sequence[int], value: Sequence[float]
-) -> None:
-    model.addRow(low, high, len(index), np.array(index, np.int32), np.array(value, np.float64))

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import highspy
-import numpy as np
 
+from kwartier import solving
 from kwartier.arrays import Int64s
 from kwartier.parameters import Parameters
 from kwartier.steps.disclosure.holders import Holders, Kind, judge, together
@@ -94,15 +94,14 @@ def _small(sum_: Iterable[int], behind: Behind, parameters: Parameters) -> str:
 def _fewest(cuts: Sequence[_Cut], cost: Sequence[int]) -> set[int]:
     """Choose of each cut one sum at least, so that all together cost the least."""
     used = sorted(set().union(*cuts))
-    model = _model()
-    for one in used:
-        model.addVar(0.0, 1.0)
-        model.changeColCost(model.getNumCol() - 1, float(cost[one]))
-        model.changeColIntegrality(model.getNumCol() - 1, highspy.HighsVarType.kInteger)
+    model = solving.begin()
+    solving.choices(model, len(used))
+    for i, one in enumerate(used):
+        model.changeColCost(i, float(cost[one]))
     for cut in cuts:
         index = [used.index(one) for one in sorted(cut)]
-        _row(model, 1.0, model.getInfinity(), index, [1.0] * len(index))
-    model.run()
+        solving.bound(model, 1.0, model.getInfinity(), index, [1.0] * len(index))
+    solving.solved(model)
     values = model.getSolution().col_value
     return {one for i, one in enumerate(used) if values[i] > 0.5}
 
@@ -136,13 +135,11 @@ def _attack(
     -------
     rows, secrets : of the attack; None where there is none.
     """
-    model = _model()
+    model = solving.begin()
     infinite = model.getInfinity()
     near = sorted(set().union(*rows))
     place = {a: i for i, a in enumerate(near)}
-    for _ in near:
-        model.addVar(0.0, 1.0)
-        model.changeColIntegrality(model.getNumCol() - 1, highspy.HighsVarType.kInteger)
+    solving.choices(model, len(near))
     first = len(near)
     for _ in range(2 * len(rows)):
         model.addVar(0.0, _MOST)
@@ -151,7 +148,7 @@ def _attack(
     for a in near:
         mine = [r for r, row in enumerate(rows) if a in row]
         index = [first + 2 * r + way for r in mine for way in (0, 1)] + [place[a]]
-        _row(model, 0.0, 0.0, index, [1.0, -1.0] * len(mine) + [-1.0])
+        solving.bound(model, 0.0, 0.0, index, [1.0, -1.0] * len(mine) + [-1.0])
     holders = behind.holders
     least = parameters.disclosure_least_holders
     if by_few:
@@ -160,7 +157,7 @@ def _attack(
             count[other] += holders[other].shared
             index = [place[a] for a in near if count[a]]
             values = [float(min(count[a], least)) for a in near if count[a]]
-            _row(model, -infinite, least - 1.0, index, values)
+            solving.bound(model, -infinite, least - 1.0, index, values)
     else:
         # More than the share of it: share × weight of all < what the largest has.
         share = parameters.disclosure_dominant_share
@@ -175,9 +172,8 @@ def _attack(
         values = [
             min(float((share * holders[a].weight - gain[a]) / scale), float(_STEEP)) for a in near
         ]
-        _row(model, -infinite, -1e-6, [place[a] for a in near], values)
-    model.run()
-    if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        solving.bound(model, -infinite, -1e-6, [place[a] for a in near], values)
+    if not solving.solved(model):
         return None
     solution = model.getSolution().col_value
     used = [
@@ -196,13 +192,13 @@ def _ranges(
         return []
     near = sorted(set().union(*rows, *hidden))
     place = {a: i for i, a in enumerate(near)}
-    volume = behind.volume[near].astype(float)
-    model = _model()
+    volume = behind.volume[near]
+    model = solving.begin()
     infinite = model.getInfinity()
     for a in near:
         model.addVar(-infinite if behind.volume[a].min() < 0 else 0.0, infinite)
     for row in rows:
-        _row(model, 0.0, 0.0, [place[a] for a in sorted(row)], [1.0] * len(row))
+        solving.bound(model, 0.0, 0.0, [place[a] for a in sorted(row)], [1.0] * len(row))
     found = []
     for sum_ in hidden:
         inside = [place[a] for a in sorted(sum_)]
@@ -210,9 +206,9 @@ def _ranges(
             model.changeColCost(i, 1.0 if i in inside else 0.0)
         for period in range(volume.shape[1]):
             for r, row in enumerate(rows):
-                total = float(sum(volume[place[a], period] for a in row))
+                total = float(volume[[place[a] for a in row], period].sum())
                 model.changeRowBounds(r, total, total)
-            needed = float(parameters.disclosure_interval) * abs(volume[inside, period].sum())
+            needed = float(parameters.disclosure_interval * abs(int(volume[inside, period].sum())))
             tight = _tight(model, needed)
             if tight:
                 found.append(tight)
@@ -225,30 +221,8 @@ def _tight(model: highspy.Highs, needed: float) -> list[int]:
     ends, used = [], set()
     for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
         model.changeObjectiveSense(sense)
-        model.run()
-        if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        if not solving.solved(model):
             return []
         ends.append(model.getInfo().objective_function_value)
         used |= {r for r, dual in enumerate(model.getSolution().row_dual) if abs(dual) > 1e-9}
     return sorted(used) if ends[1] - ends[0] < needed else []
-
-
-class _Silent(highspy.Highs):
-    """A solver that says nothing: it tells its name when callbacks are enabled, as it is made."""
-
-    def enableCallbacks(self) -> None:
-        self.silent()
-        super().enableCallbacks()  # type: ignore[no-untyped-call]
-
-
-def _model() -> highspy.Highs:
-    model = _Silent()  # type: ignore[no-untyped-call]
-    for option, value in (("threads", 1), ("random_seed", 0), ("mip_rel_gap", 0.0)):
-        model.setOptionValue(option, value)
-    return model
-
-
-def _row(
-    model: highspy.Highs, low: float, high: float, index: Sequence[int], value: Sequence[float]
-) -> None:
-    model.addRow(low, high, len(index), np.array(index, np.int32), np.array(value, np.float64))
