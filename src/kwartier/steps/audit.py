@@ -72,12 +72,26 @@ def computable(told: Told, secrets: Sequence[Secret], rules: Rules) -> dict[int,
     """
     found: dict[int, frozenset[int]] = {}
     for rows in _apart(_all_told(told, secrets)):
-        space = _reduced(rows)
-        for secret in sorted({column for row in space.values() for column in row}):
-            if secret not in found and secrets[secret].guarded:
-                attack = _attack(secret, space, secrets, rules)
-                found |= {one: attack for one in sorted(attack) if one not in found}
+        for space in _parts(_reduced(rows)):
+            for secret in sorted({column for row in space.values() for column in row}):
+                if secret not in found and secrets[secret].guarded:
+                    attack = _attack(secret, space, secrets, rules)
+                    found |= {one: attack for one in sorted(attack) if one not in found}
     return found
+
+
+def _parts(space: Mapping[int, _Row]) -> list[dict[int, _Row]]:
+    """Divide a space where its rows have no secret together.
+
+    A sum over several parts tells too much only where what it has of one part does: each further
+    part adds holders, and weight of which the largest have no more than their share.
+    """
+    lots = _apart([set(row) for row in space.values()])
+    lot_of = {column: i for i, lot in enumerate(lots) for row in lot for column in row}
+    parts: list[dict[int, _Row]] = [{} for _ in lots]
+    for pivot, row in space.items():
+        parts[lot_of[pivot]][pivot] = row
+    return parts
 
 
 def _all_told(told: Told, secrets: Sequence[Secret]) -> list[set[int]]:
@@ -138,6 +152,10 @@ def _attack(
     secret: int, space: Mapping[int, _Row], secrets: Sequence[Secret], rules: Rules
 ) -> frozenset[int]:
     """Find a sum in the space that holds a secret, and too few with it; empty: there is none."""
+    if len(space) == 1:  # it is the only sum, where it is one of secrets
+        ((_, row),) = space.items()
+        whole = all(value == 1 for value in row.values())
+        return frozenset(row) if whole and bad([secrets[c] for c in row], rules) else frozenset()
     one = secrets[secret]
     if one.apart + one.shared < rules.least:
         found = _search(secret, space, secrets, rules, "few")

@@ -8,7 +8,7 @@ no attack. So it is the best way, and not only one. Source: domain §10; decisio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import highspy
@@ -112,14 +112,20 @@ def _attacks(
     """Find the rows that together give a sum of few, for each of those who can be attacked."""
     found: list[list[int]] = []
     seen: set[int] = set()
-    for secret in sorted(guarded & set().union(*rows)):
+    holding: dict[int, list[int]] = {}
+    for r, row in enumerate(rows):
+        for a in row:
+            holding.setdefault(a, []).append(r)
+    for secret in sorted(guarded & set(holding)):
         if secret in seen:
             continue
         held = behind.holders[secret]
         few = held.least < parameters.disclosure_least_holders
         large = held.largest > parameters.disclosure_dominant_share * held.weight
         for wanted, by_few in ((few, True), (large or held.largest_shared > 0, False)):
-            if wanted and (attack := _attack(secret, rows, behind, parameters, by_few=by_few)):
+            if wanted and (
+                attack := _attack(secret, holding, len(rows), behind, parameters, by_few=by_few)
+            ):
                 found.append(attack[0])
                 seen |= attack[1]
                 break
@@ -127,9 +133,20 @@ def _attacks(
 
 
 def _attack(
-    secret: int, rows: Sequence[set[int]], behind: Behind, parameters: Parameters, *, by_few: bool
+    secret: int,
+    holding: Mapping[int, Sequence[int]],
+    rows: int,
+    behind: Behind,
+    parameters: Parameters,
+    *,
+    by_few: bool,
 ) -> tuple[list[int], set[int]] | None:
     """Find the fewest rows whose sums and differences hold a secret with too few others.
+
+    Parameters
+    ----------
+    holding : the rows that each smallest sum is in.
+    rows : how many there are.
 
     Returns
     -------
@@ -137,16 +154,16 @@ def _attack(
     """
     model = solving.begin()
     infinite = model.getInfinity()
-    near = sorted(set().union(*rows))
+    near = sorted(holding)
     place = {a: i for i, a in enumerate(near)}
     solving.choices(model, len(near))
     first = len(near)
-    for _ in range(2 * len(rows)):
+    for _ in range(2 * rows):
         model.addVar(0.0, _MOST)
         model.changeColCost(model.getNumCol() - 1, 1.0)
     model.changeColBounds(place[secret], 1.0, 1.0)
     for a in near:
-        mine = [r for r, row in enumerate(rows) if a in row]
+        mine = holding[a]
         index = [first + 2 * r + way for r in mine for way in (0, 1)] + [place[a]]
         solving.bound(model, 0.0, 0.0, index, [1.0, -1.0] * len(mine) + [-1.0])
     holders = behind.holders
@@ -177,9 +194,7 @@ def _attack(
         return None
     solution = model.getSolution().col_value
     used = [
-        r
-        for r in range(len(rows))
-        if abs(solution[first + 2 * r] - solution[first + 2 * r + 1]) > 1e-6
+        r for r in range(rows) if abs(solution[first + 2 * r] - solution[first + 2 * r + 1]) > 1e-6
     ]
     return used, {a for a in near if solution[place[a]] > 0.5}
 
