@@ -17,7 +17,7 @@ from kwartier.codecs import FORMATS
 from kwartier.documents import Reason
 from kwartier.runs import send, take_parties
 from kwartier.runs.receiving import Server, Us, receive_folder
-from kwartier.steps import settlement
+from kwartier.steps import audit, settlement
 from tests.closing import clock_of, closing, due, hour
 from tests.exchanges import TSO, US, parties
 from tests.market import BRP, DAY, ONE_DAY, OTHER_BRP
@@ -180,3 +180,21 @@ receivers:
     assert {one.state for one in messages} == {"acknowledged"}
     assert {one.format for one in messages} == {"dutch", "rsm014", "energy_account"}
     assert len(runs.receptions(tso)) == len(messages)
+
+
+def test_where_the_audit_finds_a_sum_of_few_only_exact_documents_leave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock_of(monkeypatch)
+    operator = closing(tmp_path)
+    file = parties(tmp_path, BRP, TSO)
+    every = file.read_text("utf-8").replace("[dutch]", "[dutch, rsm014, energy_account]")
+    file.write_text(every, "utf-8")
+    take_parties(operator.home, file, recorded_at=hour(DAY, 0))
+    # No real run is known in which it does: merging is made so. A fault of ours is planted.
+    monkeypatch.setattr(audit, "computable", lambda *told: {0: frozenset({0})})
+    (run,) = due(operator, NOON)
+    assert run.state == "complete", run.reason
+    assert any(runs.of_run(operator.home, run, "disclosure")["attackable"].to_pylist())
+    letters = runs.ledger_of(operator.home).outbox.messages()
+    assert {(one.receiver, one.format) for one in letters} == {(BRP, "dutch"), (TSO, "dutch")}

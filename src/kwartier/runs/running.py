@@ -207,15 +207,20 @@ class Runner:
             tables = {**tables, **withdrawn}
         shown = self._disclosed(run, tables, before)
         tables = {**tables, "disclosure": shown.report}
-        released = self._release(run, tables, shown.allocation)
+        released = self._release(run, tables, None if shown.attackable else shown.allocation)
         content["inputs"] += released.inputs
         files = self._write(run, tables, released.contents)
         said = Content(**content, tables=files)
         letters = released.letters
         return self._end(self._ledger.complete, run, said, publish=True, letters=letters)
 
-    def _release(self, run: Run, tables: Mapping[str, pa.Table], protected: pa.Table) -> Release:
-        """Write the documents that a run sends; a home without parties sends none."""
+    def _release(
+        self, run: Run, tables: Mapping[str, pa.Table], protected: pa.Table | None
+    ) -> Release:
+        """Write the documents that a run sends; a home without parties sends none.
+
+        protected : None where the audit found a sum of few, so that only exact ones leave.
+        """
         parties = parties_of(self._home, run.known_at)
         if parties is None:
             return Release()

@@ -59,8 +59,9 @@ class Released:
     Attributes
     ----------
     allocation : exact, for who is entitled to it; with what is withdrawn.
-    protected : the same after disclosure control: its folded suppliers are `other`, without a GLN.
-    statutory : the formats that leave exact; all others leave protected.
+    protected : the same after disclosure control: its folded suppliers are `other`, without a GLN;
+        None: it is held back.
+    statutory : the formats that leave exact; all others leave protected, or not at all.
     created_at : after that of every earlier run of the day [s UTC].
     final : no run of the calendar comes after this one.
     """
@@ -72,7 +73,7 @@ class Released:
     sender: str
     sender_role: str
     allocation: pa.Table
-    protected: pa.Table
+    protected: pa.Table | None
     individual: pa.Table
     residual: pa.Table
     fractions: pa.Table
@@ -108,16 +109,16 @@ def address(
     A balance responsible party without a part in the area, in this run and in those before, gets
     none.
     """
-    exact, protected = _rows(released.allocation), _rows(released.protected)
+    exact = _rows(released.allocation)
+    protected = None if released.protected is None else _rows(released.protected)
     concerned = {row.key.brp for row in exact}
     for receiver in receivers:
         if receiver.role != documents.SYSTEM_OPERATOR and receiver.party not in concerned:
             continue
         to = _To(released, receiver, identify)
-        told = {
-            format_: exact if format_ in released.statutory else protected
-            for format_ in receiver.formats
-        }
+        told = dict.fromkeys((f for f in receiver.formats if f in released.statutory), exact)
+        if protected is not None:
+            told |= {format_: protected for format_ in receiver.formats if format_ not in told}
         if DUTCH in told:
             made = [*_sums(to, told[DUTCH]), *_each(to), _factors(to)]
             yield from ((DUTCH, document) for document in made if document.series)

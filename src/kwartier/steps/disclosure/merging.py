@@ -88,6 +88,11 @@ class Disclosed(NamedTuple):
     partition: Partition
     report: pa.Table
 
+    @property
+    def attackable(self) -> bool:
+        """Tell whether the audit found a sum of few: then no protected document may leave."""
+        return bool(pc.any(self.report["attackable"]).as_py())
+
 
 def disclose(now: Run, before: Before | None, parameters: Parameters) -> Disclosed:
     """Merge what may not be told by itself, of a grid area and day.
