@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 CODE := src tests $(wildcard benchmarks docs)
 
-.PHONY: demo test test-all bench bench-kernels fmt lint types docs pins clean help
+.PHONY: demo test test-all bench bench-kernels bench-messages fmt lint types docs pins clean help
 
 help:
 	@echo 'make demo      run the main job on a simulated grid area'
@@ -18,6 +18,7 @@ help:
 	@echo 'make test-all  run all tests'
 	@echo 'make bench     measure against the references (N=$(N) points, OUT=$(OUT))'
 	@echo 'make bench-kernels  measure the kernels, and compare with what was measured before'
+	@echo 'make bench-messages measure the messages of a day, and compare likewise'
 	@echo 'make fmt       format the code'
 	@echo 'make lint      style, clock rule and import contracts'
 	@echo 'make types     mypy --strict'
@@ -43,6 +44,9 @@ bench: $(VENV)/dev.stamp
 # What was saved stays in .benchmarks/, so that another commit can be held against it.
 bench-kernels: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q benchmarks/kernels.py --benchmark-autosave --benchmark-compare
+
+bench-messages: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q benchmarks/messages.py --benchmark-autosave --benchmark-compare
 
 fmt: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix $(CODE)
