@@ -234,8 +234,10 @@ def parameters(home: Home) -> None:
 
 def receive(home: Home) -> None:
     """Receive a document of another party, and give the answer that it always gets."""
-    content = dutch.write(messages.document("N111"))
-    reader = Reader(home, Us(messages.BRP, "DDK"))
+    # Of a party that the home's own register knows.
+    mine = messages.whole("N111", brp=BRP)
+    content = dutch.write(messages.document("N111", *mine, receiver=BRP))
+    reader = Reader(home, Us(BRP, "DDK"))
     at = messages.CREATED + 60
     assert reader.take(content, bearer=messages.OPERATOR, at=at).accepted
 

@@ -8,20 +8,25 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv, fs
 
-from kwartier import FileRefused, Home, HomeError, allocate, result, tables, take_register
+from kwartier import FileRefused, Home, HomeError, allocate, result, runs, tables, take_register
 from kwartier.adapters.store.storage import Objects
 from kwartier.engines.spark import connected
-from kwartier.runs import ledger_of
+from kwartier.runs import ledger_of, send, take_parties
 from tests import areas
+from tests.closing import clock_of, closing, due, hour
 from tests.engines import sessions, worlds
-from tests.market import AREA, BRP, SUPPLIER, ean
+from tests.exchanges import TSO, parties
+from tests.market import AREA, BRP, DAY, ONE_DAY, SUPPLIER, ean
+from tests.test_settling import net, prices_of
 
 SECRET = "not-to-be-shown"
 BUCKET = "operator"
@@ -262,3 +267,31 @@ def test_a_folder_of_a_network_is_named_as_a_file(tmp_path: Path, world: areas.W
     allocate(home, world.days, known_at=world.known_at)
     assert sorted((shared / "register").iterdir())
     assert not (home.root / "register").exists()
+
+
+def test_messages_and_settlements_are_on_the_store(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock_of(monkeypatch)
+    Home(tmp_path / "home", create=True, storage=f"s3://{BUCKET}/sends")
+    operator = closing(tmp_path)
+    take_parties(operator.home, parties(tmp_path, BRP, TSO), recorded_at=hour(DAY, 0))
+    (run,) = due(operator, hour(DAY + ONE_DAY, 12))
+    assert run.state == "complete", run.reason
+    at = hour(DAY + ONE_DAY, 14)
+    sent = send(operator.home, at=at)
+    assert {one.state for one in sent.messages} == {"sent"}
+
+    tso = Home(tmp_path / "tso", create=True, storage=f"s3://{BUCKET}/receives")
+    us, known = runs.Us(TSO, "EZ"), at + timedelta(0, 60)
+    came = list(runs.receive_folder(tso, tmp_path / "received" / TSO, us, at=known))
+    assert came
+    assert all(one.accepted for one in came)
+    runs.take_prices(tso, [prices_of(DAY)], recorded_at=at)
+    (outcome,) = runs.settle(tso, [DAY], at=at + timedelta(hours=1))
+    assert outcome.state == "settled", outcome.reason
+    mine = runs.settled(tso, "imbalance", [DAY]).filter(pc.field("brp") == BRP)
+    assert mine["allocated_wh"].to_pylist() == net(operator.home)[BRP]
+    for home in (operator.home, tso):
+        assert not list(home.root.rglob("*.parquet"))
+        assert not list(home.root.rglob("messages"))

@@ -72,7 +72,8 @@ def on(rows: pa.Table, day: date, parameters: Parameters) -> Prices:
     parameters : that hold on the market day.
     """
     n = periods.count(day)
-    place = ((numbers(rows["period_start"], 0) - periods.day_start(day)) // 900).tolist()
+    start = periods.day_start(day)
+    place = ((numbers(rows["period_start"], 0) - start) // periods.SECONDS).tolist()
     recorded = numbers(rows["recorded_at"], 0).tolist()
     newest: dict[int, int] = {}
     for row, at in enumerate(place):

@@ -41,7 +41,6 @@ Volumes are kept as they came; of those the newest delivery that has a volume of
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -55,7 +54,7 @@ import numpy as np
 import pyarrow as pa
 
 from kwartier import periods
-from kwartier.adapters.store import quarter_volumes, settlements, workers
+from kwartier.adapters.store import quarter_volumes, run_tables, settlements, workers
 from kwartier.adapters.store.day_rows import Block, Layer, LayerWriter, partition
 from kwartier.adapters.store.settling import mark, storage_for
 from kwartier.adapters.store.storage import (
@@ -63,8 +62,6 @@ from kwartier.adapters.store.storage import (
     Busy,
     Folder,
     HomeError,
-    reading,
-    sync,
 )
 from kwartier.adapters.store.writing import (
     LAYOUTS,
@@ -87,7 +84,6 @@ _PARTS = (
     *("register", "couplings", "fractions", "parameters", "parties"),
     *("readings", "volumes", "doubts", "programmes", "prices", "received"),
 )
-_MESSAGES = "messages"  # the folder, in that of a run, of what the run sends
 NO_MESSAGES: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -380,14 +376,7 @@ class Home:
         files : name, place on the storage, rows and SHA-256 of each table.
         """
         place = self.run_place(day, grid_area, run)
-        if isinstance(self.storage, Folder):
-            entries = self._renamed(self.run_folder(day, grid_area, run), worker, tables, messages)
-        else:
-            self.storage.delete_folder(place)  # of a worker that was killed before it could say so
-            entries = [self.add(table, f"{place}/{name}.parquet") for name, table in tables.items()]
-            for name, content in messages.items():
-                with self.storage.writing(self.message_place(day, grid_area, run, name)) as file:
-                    file.write(content)
+        entries = run_tables.write(self.storage, place, worker, tables, messages, self.gone)
         return [
             (name, f"{place}/{name}.parquet", entry["rows"], entry["sha256"])
             for name, entry in zip(tables, entries, strict=True)
@@ -395,7 +384,7 @@ class Home:
 
     def message_place(self, day: date, grid_area: str, run: str, name: str) -> str:
         """Give the place of a message that a run sends."""
-        return f"{self.run_place(day, grid_area, run)}/{_MESSAGES}/{name}"
+        return run_tables.message_place(self.run_place(day, grid_area, run), name)
 
     def message(self, place: str, sha256: str) -> bytes:
         """Read a message as it was written.
@@ -404,42 +393,7 @@ class Home:
         ------
         HomeError : it is missing, or is not what was written.
         """
-        name = self.storage.name(place)
-        with reading(name):
-            content = self.storage.content(place)
-        if content is None:
-            raise HomeError(f"{name} is missing, and the home needs it; put it back")
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise HomeError(f"{name} is not what was written; put back a good copy of it")
-        return content
-
-    def _renamed(
-        self,
-        finished: Path,
-        worker: str,
-        tables: Mapping[str, pa.Table],
-        messages: Mapping[str, bytes],
-    ) -> list[dict[str, Any]]:
-        """Write the tables of a run into a folder of the worker's own, and rename it."""
-        finished.parent.mkdir(parents=True, exist_ok=True)
-        for left in finished.parent.glob("*" + UNFINISHED):
-            if self.gone(left.name.removesuffix(UNFINISHED).split("@")[1]):
-                shutil.rmtree(left, ignore_errors=True)
-        unfinished = finished.with_name(f"{finished.name}@{worker}{UNFINISHED}")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        entries = []
-        for name, table in tables.items():
-            with Writer(Folder(unfinished), f"{name}.parquet", table.schema) as writer:
-                writer.write(table)
-            entries.append(writer.entry())
-        for name, content in messages.items():
-            with Folder(unfinished).writing(f"{_MESSAGES}/{name}") as file:
-                file.write(content)
-        if finished.exists():  # of a worker that was killed before it could say so
-            shutil.rmtree(finished)
-        os.replace(unfinished, finished)
-        sync(finished.parent)
-        return entries
+        return run_tables.message(self.storage, place, sha256)
 
     def forget_run(self, day: date, grid_area: str, run: str) -> None:
         """Take away the tables of a run that did not come to be complete."""
@@ -469,13 +423,7 @@ class Home:
 
     def a_run(self) -> str | None:
         """Give the id of a run of which tables are there; None where there are none."""
-        for day in self.storage.folders("results"):
-            for area in self.storage.folders(day):
-                for run in self.storage.folders(area):
-                    name = run.rpartition("/")[2]
-                    if UNFINISHED not in name:
-                        return name.removeprefix("run=")
-        return None
+        return run_tables.any_run(self.storage)
 
     def settlements(self) -> list[dict[str, Any]]:
         """List the manifests of the settlements that were made, in order."""
