@@ -49,7 +49,7 @@ CHANGES = [
     (b'"mRID":"5f', b'"secret":1,"mRID":"5f', "the document: expected an object of mRID"),
     (b'"mRID":"5f', b'"mRID":"\\ud8005f', "mRID: holds characters that are not printed"),
     (b'"mRID":"5f', b'"mRID":"\\u00005f', "mRID: holds characters that are not printed"),
-    (b'"mRID":"5f', b'"mRID":"' + b"x" * 600, "mRID: expected 1 to 512 characters"),
+    (b'"mRID":"5f', b'"mRID":"' + b"x" * 600, "mRID: expected 1 to 60 characters"),
     (b'"type":{"value":"E31"}', b'"type":"E31"', "type: expected an object with the text value"),
     (b'"type":{"value":"E31"}', b'"type":{"value":31}', "type: expected an object with the text"),
     (b'"type":{"value":"E31"},', b"", "type: expected, and not there"),
