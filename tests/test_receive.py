@@ -690,10 +690,19 @@ def test_an_area_that_the_home_does_not_settle_is_refused(home: Home, tmp_path: 
 
 def test_a_party_without_points_in_the_homes_register_is_refused(tmp_path: Path) -> None:
     home = Home(tmp_path / "own", create=True)
-    columns = {name: [value] for name, value in point(brp=BRP, remote_reading="on").items()}
+    columns = {name: [value] for name, value in point(brp=BRP, remote_reading="off").items()}
     take_register(home, [pa.table(columns)], recorded_at=at(CREATED - 86_400))
-    assert codes_of(take(home, document("N111"))) == ["000"]
-    assert codes_of(take(home, document("N121"))) == ["761"]
+    assert codes_of(take(home, document("N111"))) == ["761"]
+    assert codes_of(take(home, document("N121"))) == ["000"]
     elsewhere = [replace(one, grid_area=messages.OTHER_AREA) for one in messages.whole("N121")]
     one = document("N121", *elsewhere, id=messages.named("elsewhere"))
     assert "761" not in codes_of(take(home, one))
+
+
+def test_smart_meters_that_nobody_could_read_are_told_by_profile(tmp_path: Path) -> None:
+    home = Home(tmp_path / "own", create=True)
+    columns = {name: [value] for name, value in point(brp=BRP, remote_reading="on").items()}
+    take_register(home, [pa.table(columns)], recorded_at=at(CREATED - 86_400))
+    for process in ("N111", "N121"):  # after days without a reading a point falls back
+        assert codes_of(take(home, document(process))) == ["000"]
+    assert codes_of(take(home, document("N102"))) == ["761"]

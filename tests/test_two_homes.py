@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 import pytest
 
-from kwartier import Home, codes, documents, runs
+from kwartier import Home, codes, documents, parameters, runs
 from kwartier.codecs import FORMATS
 from kwartier.documents import Reason
 from kwartier.runs import send, take_parties
@@ -20,13 +21,21 @@ from kwartier.runs.receiving import Server, Us, receive_folder
 from kwartier.steps import audit, settlement
 from tests.closing import clock_of, closing, due, hour
 from tests.exchanges import TSO, US, parties
-from tests.market import BRP, DAY, ONE_DAY, OTHER_BRP
+from tests.market import BRP, DAY, ONE_DAY, OTHER_BRP, Market
 from tests.pki import Authority
 from tests.test_settlement_rules import position
 from tests.test_settling import IN_TIME, net, prices_of, programmes_of
 
 NOON = hour(DAY + ONE_DAY, 12)
 SENT = hour(DAY + ONE_DAY, 14)
+
+
+def receivers_of_every_format(operator: Market, folder: Path) -> None:
+    """Let a party and the TSO receive each family of documents."""
+    file = parties(folder, BRP, TSO)
+    every = file.read_text("utf-8").replace("[dutch]", "[dutch, rsm014, energy_account]")
+    file.write_text(every, "utf-8")
+    take_parties(operator.home, file, recorded_at=hour(DAY, 0))
 
 
 def test_the_tso_settles_what_an_operator_sent_as_the_operator_allocated_it(
@@ -70,10 +79,7 @@ def test_documents_of_every_format_are_sent_received_and_acknowledged(
 ) -> None:
     clock_of(monkeypatch)
     operator = closing(tmp_path)
-    file = parties(tmp_path, BRP, TSO)
-    every = file.read_text("utf-8").replace("[dutch]", "[dutch, rsm014, energy_account]")
-    file.write_text(every, "utf-8")
-    take_parties(operator.home, file, recorded_at=hour(DAY, 0))
+    receivers_of_every_format(operator, tmp_path)
     (run,) = due(operator, NOON)
     assert run.state == "complete", run.reason
     letters = runs.ledger_of(operator.home).outbox.messages()
@@ -132,6 +138,14 @@ def test_a_party_receives_its_imbalance_from_the_tso(tmp_path: Path, name: str) 
     assert (said.of, said.receiver, said.accepted) == (told.id, TSO, True)
     (kept,) = documents.from_table(runs.received(home, DAY))
     assert kept.final
+    # A day is settled for longer than an operator may tell of it.
+    held = parameters.load(DAY)
+    late = SENT + timedelta(days=held.accepted_days + 1)
+    again = replace(made, settlement="e" * 12, settled_at=int(late.timestamp()))
+    (told,) = settlement.reports(table, DAY, TSO, "10YNL----------L", again)
+    (folder / f"{told.id}.xml").write_bytes(FORMATS[name].write(told))
+    (came,) = receive_folder(home, folder, Us(BRP, "DDK"), at=late + timedelta(0, 60))
+    assert came.accepted, came.reasons
     assert {one.direction: one.quantity.tolist()[:2] for one in kept.series} == {
         "E17": [0, 200],
         "E18": [300, 0],
@@ -187,10 +201,7 @@ def test_where_the_audit_finds_a_sum_of_few_only_exact_documents_leave(
 ) -> None:
     clock_of(monkeypatch)
     operator = closing(tmp_path)
-    file = parties(tmp_path, BRP, TSO)
-    every = file.read_text("utf-8").replace("[dutch]", "[dutch, rsm014, energy_account]")
-    file.write_text(every, "utf-8")
-    take_parties(operator.home, file, recorded_at=hour(DAY, 0))
+    receivers_of_every_format(operator, tmp_path)
     # No real run is known in which it does: merging is made so. A fault of ours is planted.
     monkeypatch.setattr(audit, "computable", lambda *told: {0: frozenset({0})})
     (run,) = due(operator, NOON)

@@ -56,10 +56,11 @@ def _groups(home: Home, day: date, held: Parameters, at: int) -> _Groups:
     groups: dict[str, dict[str, set[str]]] = {}
     for area, on in register_of(home, at).on(day, held).items():
         profiled = (on.points.state == PROFILED).tolist()
-        some = {
-            (on.points.cells[cell].brp, codes.PROFILE if by_profile else codes.SMART_METER)
-            for cell, by_profile in set(zip(on.points.cell.tolist(), profiled, strict=True))
-        }
-        for brp, group in some | set(zip(on.others.brp, on.others.group, strict=True)):
+        some = set(zip(on.others.brp, on.others.group, strict=True))
+        for cell, by_profile in set(zip(on.points.cell.tolist(), profiled, strict=True)):
+            brp = on.points.cells[cell].brp
+            # A smart meter that could not be read for long is allocated by profile too.
+            some |= {(brp, codes.PROFILE)} | (set() if by_profile else {(brp, codes.SMART_METER)})
+        for brp, group in some:
             groups.setdefault(area, {}).setdefault(brp, set()).add(group)
     return groups

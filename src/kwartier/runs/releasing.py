@@ -6,13 +6,13 @@ Source: SD030 v4.0; domain §7, §8; decisions §37.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_OID, uuid5
 
 from kwartier.adapters.ledger import Letter, Run
 from kwartier.adapters.store import Home
-from kwartier.codecs import LEAVING, Format
+from kwartier.codecs import LEAVING
 from kwartier.documents import Document
 from kwartier.runs.parties import Parties
 from kwartier.steps.addressing import Receiver, Released, address
@@ -48,7 +48,6 @@ def release(
     parties: Parties,
     released: Released,
     leaving: Leaving,
-    formats: Mapping[str, Format] = LEAVING,
 ) -> Release:
     """Write the documents of a run, each in its format; they exist once the ledger names them."""
     newest = home.newest("parties", run.known_at)
@@ -56,7 +55,7 @@ def release(
     made = Release(inputs=[(file["path"], file["sha256"]) for file in read])
     receivers = [Receiver(one.party, one.role, one.formats) for one in parties.receivers]
     for format_, document in leaving(released, receivers):
-        content = formats[format_].write(document)
+        content = LEAVING[format_].write(document)
         place = home.message_place(run.market_day, run.grid_area, run.run, document.id)
         letter = Letter(
             message=document.id,

@@ -5,8 +5,10 @@ Source: domain §9; decisions §40.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,21 +61,22 @@ def statement(home: Home, brp: str, month: date) -> Statement:
             charges.append(home.table_of_settlement(entry["settlement"], day, CHARGES))
         for entry in versions[-1:]:
             quarters.append(home.table_of_settlement(entry["settlement"], day, IMBALANCE))
-            reports += [one for one in imbalance_reports(home, day) if one.receiver == brp]
+            mine = quarters[-1].filter(pc.equal(quarters[-1]["brp"], brp))
+            reports += _reports(home, day, entry, mine)
     if not charges:
         raise HomeError(f"no day of {first:%Y-%m} was settled; 'kwartier settle' first")
-    mine = [
+    own_quarters, own_charges = (
         part.filter(pc.equal(part["brp"], brp))
         for part in (pa.concat_tables(quarters), pa.concat_tables(charges))
-    ]
-    if not mine[1].num_rows:
+    )
+    if not own_charges.num_rows:
         raise HomeError(f"{brp} has no part in the settlements of {first:%Y-%m}")
     by = [("market_day", "ascending")]
     return Statement(
         brp,
         first,
-        mine[0].sort_by([*by, ("position", "ascending")]),
-        mine[1].sort_by([*by, ("version", "ascending")]),
+        own_quarters.sort_by([*by, ("position", "ascending")]),
+        own_charges.sort_by([*by, ("version", "ascending")]),
         tuple(reports),
         tuple(unsettled),
     )
@@ -92,8 +95,15 @@ def imbalance_reports(home: Home, day: date) -> list[Document]:
     if not versions:
         raise HomeError(f"{day} was not settled; 'kwartier settle --day {day}' first")
     newest = versions[-1]
-    name, moment = newest["settlement"], newest["settled_at"]
-    rows = home.table_of_settlement(name, day, IMBALANCE).cast(tables.IMBALANCE.schema)
-    held = parameters_of(home, day, moment)
-    made = settlement.Made(newest["version"], newest["kind"], name, moment)
+    rows = home.table_of_settlement(newest["settlement"], day, IMBALANCE)
+    return _reports(home, day, newest, rows)
+
+
+def _reports(home: Home, day: date, version: Mapping[str, Any], rows: pa.Table) -> list[Document]:
+    """Make the documents of parties, of their rows of a settlement."""
+    made = settlement.Made(
+        version["version"], version["kind"], version["settlement"], version["settled_at"]
+    )
+    held = parameters_of(home, day, made.settled_at)
+    rows = rows.cast(tables.IMBALANCE.schema)
     return settlement.reports(rows, day, held.tso, held.tso_area, made)

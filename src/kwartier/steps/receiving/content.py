@@ -81,6 +81,8 @@ def not_past(document: Document, known: Known, at: int) -> Finds:
 
 
 def too_late(document: Document, known: Known, at: int) -> Finds:
+    if document.process == documents.IMBALANCE_ACCOUNT:  # as long as the TSO may settle the day
+        return
     days = known.parameters.accepted_days
     if at >= periods.day_start(document.market_day + timedelta(days=days + 1)):
         yield Found(None, f"at most {days} days after the market day")
