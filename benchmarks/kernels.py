@@ -69,9 +69,9 @@ def _timed(benchmark: Any, work: Callable[..., object], fresh: Callable[[], Any]
 
 
 def _wide(block: Block, into: pipeline.Partial) -> None:
-    pipeline.wide(block.whole, block.day, into)
-    if block.holed is not None:
-        pipeline.wide(block.holed, block.day, into)
+    for rows in (block.whole, block.holed):
+        if rows is not None:
+            pipeline.wide([rows], block.day, into)
 
 
 def test_wide(benchmark: Any, block: Block) -> None:

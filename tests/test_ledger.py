@@ -6,6 +6,7 @@ import itertools
 import json
 import multiprocessing
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -564,6 +565,24 @@ def test_a_folder_that_went_away_is_unreachable_and_no_ledger_is_made_anew(
     away.rename(folder)
     done = ledger.complete(run, content(), worker="first", now=NOW, publish=True)
     assert (done.state, done.publication) == ("complete", 1)
+
+
+def test_what_was_put_in_the_place_of_a_file_is_written(tmp_path: Path) -> None:
+    """A connection is kept, and must not go on writing in the file that was moved away."""
+    here, away, copy = (tmp_path / name for name in ("here", "away", "copy"))
+    here.mkdir()
+    ledger = Ledger(f"sqlite:///{here / 'ledger.sqlite'}", HOME)
+    run = claimed(ledger, asked())
+    shutil.copytree(here, copy)
+    here.rename(away)
+    copy.rename(here)
+    moved = {path.name: path.read_bytes() for path in away.iterdir()}
+    ledger.complete(run, content(), worker="first", now=NOW, publish=True)
+    fresh = Ledger(f"sqlite:///{here / 'ledger.sqlite'}", HOME)
+    assert (ledger.get(run.run).state, fresh.get(run.run).state) == ("complete", "complete")
+    assert {name: (away / name).read_bytes() for name in moved if "shm" not in name} == {
+        name: content for name, content in moved.items() if "shm" not in name
+    }
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

@@ -140,30 +140,44 @@ class Cell(NamedTuple):
     consumption_type: str
 
 
+class Connections(NamedTuple):
+    """What connections are like.
+
+    `limit` is the physical limit [Wh per period]; `rolls_at` where a register begins again at zero
+    [Wh], 0 where that cannot be told.
+    """
+
+    limit: Int64s
+    multiplier: Int64s
+    rolls_at: Int64s
+
+
 class Points(NamedTuple):
     """The accounting points of a grid area on a market day, sorted by number.
 
-    `state` is MEASURABLE, NO_CURRENT or PROFILED; `cell` the index in `cells`; `limit` the physical
-    limit [Wh per period]; `rolls_at` where a register begins again at zero [Wh], 0 where that
-    cannot be told; `holder` who holds each, below 0 where the register names one, else the number
-    of the point, and None where it names nobody; `annual` the annual offtake and infeed (points, 2)
-    [Wh], a default where it is not `annual_known`, and `annual_low` the part of it in the low
-    tariff.
+    `state` is MEASURABLE, NO_CURRENT or PROFILED; `cell` the index in `cells` and `connection` in
+    `connections`, of which many points have the same; `holder` who holds each, below 0 where the
+    register names one, else the number of the point, and None where it names nobody; `annual` the
+    annual offtake and infeed (points, 2) [Wh], a default where it is not `annual_known`, and
+    `annual_low` the part of it in the low tariff.
     """
 
     grid_area: str
     number: Int64s
     state: npt.NDArray[np.int8]
-    cell: Int64s
-    limit: Int64s
-    multiplier: Int64s
-    rolls_at: Int64s
+    cell: Int32s
+    connection: Int32s
     with_infeed: Bools
     annual: Int64s
     annual_low: Int64s
     annual_known: Bools
     cells: tuple[Cell, ...]
+    connections: Connections
     holder: Int64s | None = None
+
+    def connected(self, index: Int64s) -> Connections:
+        """Tell what the connections of some points are like."""
+        return Connections(*(of[self.connection[index]] for of in self.connections))
 
     def between(self, first: int, last: int) -> tuple[Points, int]:
         """Give the points from one number to another without a copy, and where they begin.
@@ -177,14 +191,13 @@ class Points(NamedTuple):
             self.number[part],
             self.state[part],
             self.cell[part],
-            self.limit[part],
-            self.multiplier[part],
-            self.rolls_at[part],
+            self.connection[part],
             self.with_infeed[part],
             self.annual[part],
             self.annual_low[part],
             self.annual_known[part],
             self.cells,
+            self.connections,
         )
         return points, start
 

@@ -22,7 +22,8 @@ def numbers(column: pa.ChunkedArray, missing: int) -> Int64s:
     """Give a column of numbers, days or moments as whole numbers, `missing` where null."""
     if pa.types.is_date(column.type):
         column = column.cast(pa.int32())
-    filled = pc.fill_null(column.cast(pa.int64()), missing)
+    whole = column.cast(pa.int64())
+    filled = pc.fill_null(whole, missing) if whole.null_count else whole
     return np.asarray(filled.to_numpy(), np.int64)
 
 

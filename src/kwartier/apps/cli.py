@@ -6,6 +6,7 @@ was written wrong; 3 a file was refused, every problem is named and nothing of i
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated
@@ -38,6 +39,8 @@ __all__ = [
     "show_commands",
 ]
 
+_COLLECT_AFTER = 100_000  # objects; Python's own 700 are few for a program that loads libraries
+
 
 def _version(asked: bool) -> None:
     if asked:
@@ -56,6 +59,8 @@ def about(
 
 def main() -> None:
     """Run the command line."""
+    # Most of what is made while libraries are loaded stays; looking through it takes long.
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         app()
     except BrokenPipeError:  # the reader of a pipe had enough

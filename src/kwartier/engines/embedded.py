@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Protocol, TypeVar
 
 from kwartier import pipeline
+from kwartier.arrays import Rows
 from kwartier.engines import Stretch, cores
 
 _S = TypeVar("_S", bound=Stretch)
@@ -34,7 +35,7 @@ def reduce(
     *,
     kept: Kept[_S],
     threads: int | None = None,
-    on_block: Callable[[], None] | None = None,
+    on_block: Callable[[int], None] | None = None,
 ) -> pipeline.Partial:
     """Send stretches of blocks through pipeline.wide() and sum what comes out.
 
@@ -42,11 +43,17 @@ def reduce(
     ----------
     kept : what need not be computed.
     threads : how many work side by side; the cores of the machine when not given.
-    on_block : called after each block, to show progress.
+    on_block : called with how many blocks are done since it was called last, to show progress.
     """
     queue: Iterator[_S] = iter(stretches)
     taking, adding = Lock(), Lock()
     total = pipeline.Partial.nothing(day)
+
+    def read(stretch: _S) -> Iterator[Rows]:
+        for block in stretch.blocks:
+            yield block.read()
+            if on_block:
+                on_block(1)
 
     def work() -> None:
         while True:
@@ -56,16 +63,12 @@ def reduce(
                 return
             part, start = day.between(*stretch.range())
             own = kept.get(stretch, part)
-            held = own is not None
             if own is None:
                 own = pipeline.Partial.nothing(part)
-            for block in stretch.blocks:
-                if not held:
-                    pipeline.wide(block.read(), part, own)
-                if on_block:
-                    on_block()
-            if not held:
+                pipeline.wide(read(stretch), part, own)
                 kept.put(stretch, part, own)
+            elif on_block:
+                on_block(len(stretch.blocks))
             with adding:
                 total.add(own, start)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 _MET_BY_DRIVER = 16  # parts; where there are more, they meet in one more level
 _BYTES_A_JOB = 64 * 2**20  # a message of Spark Connect may have 128 MiB
-_BEAT = 60.0  # seconds between signs of life while a job runs
 
 _SENT = pa.schema([("ordinal", pa.int64()), ("points", pa.binary()), ("stretch", pa.binary())])
 # Which stretches, what they give, or why one of them could not be read.
@@ -57,8 +55,7 @@ class _Sums:
 
     def of(self, blocks: Sequence[Block], part: pipeline.Day) -> bytes:
         made = pipeline.Partial.nothing(part)
-        for block in blocks:
-            pipeline.wide(block.read(), part, made)
+        pipeline.wide((block.read() for block in blocks), part, made)
         return pipeline.to_bytes(pipeline.pack(part, made))
 
     def together(self, parts: Sequence[bytes], periods: int) -> bytes:
@@ -218,21 +215,19 @@ class Cluster:
         day: pipeline.Day,
         *,
         unreadable: type[Exception],
-        alive: Callable[[], None],
     ) -> pipeline.Partial:
         """Send stretches of blocks through pipeline.wide() and sum what comes out.
 
         Parameters
         ----------
         unreadable : what a block raises that cannot be read; raised here too.
-        alive : called from time to time while the cluster works.
 
         Raises
         ------
         ClusterError : the cluster failed, or lost or doubled a stretch.
         """
         total = pipeline.Partial.nothing(day)
-        for part in self._parts(_Sums(), stretches, day, unreadable, alive):
+        for part in self._parts(_Sums(), stretches, day, unreadable):
             total.add(*pipeline.unpack(day, pipeline.from_bytes(part, day.periods)))
         return total
 
@@ -244,7 +239,6 @@ class Cluster:
         dtype: npt.DTypeLike,
         *,
         unreadable: type[Exception],
-        alive: Callable[[], None],
     ) -> npt.NDArray[Any]:
         """Visit stretches of blocks and give all rows that come out, in any order.
 
@@ -255,7 +249,7 @@ class Cluster:
         Others, and errors, as those of reduce().
         """
         return np.frombuffer(
-            b"".join(self._parts(_Visits(visit), stretches, day, unreadable, alive)), dtype
+            b"".join(self._parts(_Visits(visit), stretches, day, unreadable)), dtype
         )
 
     def _parts(
@@ -264,11 +258,10 @@ class Cluster:
         stretches: Sequence[Stretch],
         day: pipeline.Day,
         unreadable: type[Exception],
-        alive: Callable[[], None],
     ) -> Iterator[bytes]:
         job = _Job(work, day.day, day.periods, day.parameters, day.points.cells, unreadable)
         for sent in _jobs(stretches, day):
-            with _beating(alive), _told():
+            with _told():
                 came = self._made(sent, job)
             yield from checked(sent["ordinal"].to_pylist(), came.to_pylist(), unreadable)
 
@@ -280,24 +273,6 @@ class Cluster:
             tasks = isqrt(tasks)
             frame = frame.repartition(tasks).mapInArrow(job.further, _PARTS_IN_SPARK)
         return frame.toArrow()
-
-
-@contextmanager
-def _beating(alive: Callable[[], None]) -> Iterator[None]:
-    """Give signs of life while something takes long."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(_BEAT):
-            alive()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @contextmanager

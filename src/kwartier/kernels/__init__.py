@@ -9,7 +9,7 @@ from kwartier.kernels.chains import keep_longest_chains
 from kwartier.kernels.first_visit import first_visit
 from kwartier.kernels.oddities import both_above, far_from_median, still
 from kwartier.kernels.readings import any_read, hold_together, multiplied, not_read
-from kwartier.kernels.register import mark_cells, points_of
+from kwartier.kernels.register import count_held, mark_cells, points_of
 from kwartier.kernels.spreading import spread, spread_across, spread_gaps
 from kwartier.kernels.volumes import add_volumes, around_gaps, counted, measured_volumes
 
@@ -18,6 +18,7 @@ __all__ = [
     "any_read",
     "around_gaps",
     "both_above",
+    "count_held",
     "counted",
     "far_from_median",
     "first_visit",

@@ -79,8 +79,9 @@ def first_visit(
     reading: Any,
     points: Any,
     cell: Any,
-    limit: Any,
-    plain: Any,
+    connection: Any,
+    limits: Any,
+    multiplier: Any,
     with_infeed: Any,
     annual: Any,
     thresholds: Any,
@@ -97,9 +98,10 @@ def first_visit(
     number, register, reading : the rows of a block, sorted by point and register: the point, the
         index in `codes.REGISTERS`, the readings (rows, periods + 1), int32, from 0, all of them
         read.
-    points, cell, limit, plain, with_infeed, annual : the area's points on the day, sorted: number,
-        cell (-1: not to be used), physical limit [Wh], whether its readings need no multiplier,
-        whether it must have infeed, annual offtake and infeed (points, 2) [Wh].
+    points, cell, connection, with_infeed, annual : the area's points on the day, sorted: number,
+        cell (-1: not to be used), which connection, whether it must have infeed, annual offtake
+        and infeed (points, 2) [Wh].
+    limits, multiplier : (connections), physical limit [Wh], what readings are multiplied by.
     thresholds : tariff tolerance, day sum tolerance, largest span of volumes without a look for
         outliers, both directions large [Wh], zero run [periods].
     full_volume, full_points, full_annual : sums, (cells, 2, periods), (cells, 2), (cells, 2):
@@ -135,7 +137,8 @@ def first_visit(
             at[:] = -1
             for r in range(row, last + 1):
                 at[register[r]] = r
-            good = plain[index]
+            limit = limits[connection[index]]
+            good = multiplier[connection[index]] == 1
             for d in range(2):
                 total, one, two = at[3 * d], at[3 * d + 1], at[3 * d + 2]
                 summed[d, 0], summed[d, 1] = total, -1
@@ -149,7 +152,7 @@ def first_visit(
                         break
                     for tariff in (one, two):
                         low, high = _span(reading, tariff)
-                        good = good and low >= 0 and high <= limit[index]
+                        good = good and low >= 0 and high <= limit
                     if total < 0:
                         summed[d, 0], summed[d, 1] = one, two
                         floor[d], top[d] = _span_of_two(reading, one, two)
@@ -157,7 +160,7 @@ def first_visit(
                         good = good and _agree(reading, total, one, two, tolerance, day_sum)
                 if total >= 0:
                     floor[d], top[d] = _span(reading, total)
-                good = good and floor[d] >= 0 and top[d] <= limit[index]
+                good = good and floor[d] >= 0 and top[d] <= limit
                 good = good and top[d] - floor[d] <= span
                 if not good:
                     break

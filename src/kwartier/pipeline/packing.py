@@ -25,6 +25,7 @@ Packed = Mapping[str, npt.NDArray[Any]]
 _FULL = ("full_volume", "full_points", "full_annual")
 _PART = ("part_volume", "part_points", "part_any")
 _WORDS = np.dtype([(name, "U13") for name in Cell._fields])
+_FITTING = np.iinfo(np.int32)
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -117,12 +118,22 @@ def add_up(packed: Sequence[Packed], periods: int) -> Packed:
 def to_bytes(packed: Packed) -> bytes:
     """Turn what was packed into bytes."""
     sink = pa.BufferOutputStream()
-    columns = [pa.array([np.ascontiguousarray(a).tobytes()], pa.binary()) for a in packed.values()]
+    columns = [_cell(values) for values in packed.values()]
     batch = pa.record_batch(columns, names=list(packed))
     with pa.ipc.new_file(sink, batch.schema, options=_OPTIONS) as writer:
         writer.write_batch(batch)
     content: bytes = sink.getvalue().to_pybytes()
     return content
+
+
+def _cell(values: npt.NDArray[Any]) -> pa.Array:
+    """Make a column of one cell: whole numbers, in half the room where they fit; or bytes."""
+    if values.dtype != np.int64:
+        return pa.array([values.tobytes()], pa.large_binary())
+    if values.size and _FITTING.min <= values.min() and values.max() <= _FITTING.max:
+        values = values.astype(np.int32)
+    ends = pa.array([0, values.size], pa.int64())
+    return pa.LargeListArray.from_arrays(ends, pa.array(values.reshape(-1)))
 
 
 def from_bytes(content: bytes, periods: int) -> Packed:
@@ -131,34 +142,45 @@ def from_bytes(content: bytes, periods: int) -> Packed:
     periods : how many the day has.
     """
     table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
-    return {
-        name: np.frombuffer(table[name][0].as_py(), dtype).reshape(shape)
-        for name, (dtype, shape) in like(periods).items()
-    }
+    packed: dict[str, npt.NDArray[Any]] = {}
+    for name, (dtype, shape) in like(periods).items():
+        cell = table[name].chunk(0)
+        if dtype == np.int64:
+            values = cell.values.to_numpy().astype(np.int64, copy=False)
+        else:
+            values = np.frombuffer(cell[0].as_buffer(), dtype)
+        packed[name] = values.reshape(shape)
+    return packed
 
 
 def digest_of(day: Day) -> bytes:
     """Name all that wide() knows of the points of a day: the same, the same sums."""
     points = day.points
-    cells = np.array([_code(cell) for cell in points.cells], np.int64)
-    digest = sha256(repr((day.day, _values(day), like(day.periods))).encode())
+    connections = zip(*(of.tolist() for of in points.connections), strict=True)
+    coded = (
+        (np.array([_code(one) for one in words], np.int64), at)
+        for words, at in ((points.cells, points.cell), (connections, points.connection))
+    )
+    digest = sha256(repr((day.day, _values(day), _layout(day.periods))).encode())
     for column in (
         points.number,
         points.state,
-        points.limit,
-        points.multiplier,
-        points.rolls_at,
         points.with_infeed,
         points.annual,
+        *(code[at] for code, at in coded),
     ):
         digest.update(np.ascontiguousarray(column).data)
-    digest.update(cells[points.cell].data if len(cells) else b"")
     return digest.digest()
 
 
+@lru_cache
+def _layout(periods: int) -> str:
+    return repr(like(periods))
+
+
 @lru_cache(maxsize=1 << 16)
-def _code(cell: Cell) -> int:
-    return int.from_bytes(sha256(repr(cell).encode()).digest()[:8], signed=True)
+def _code(words: tuple[str | int, ...]) -> int:
+    return int.from_bytes(sha256(repr(words).encode()).digest()[:8], signed=True)
 
 
 def _values(day: Day) -> list[tuple[str, str]]:

@@ -1,10 +1,11 @@
 """The wide half of the way: day rows → what batches of points add up to.
 
-wide() runs per batch of points, on any engine, and does no I/O.
+wide() runs on batches of points, on any engine, and does no I/O.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -19,16 +20,20 @@ from kwartier.arrays import (
     Counters,
     Ends,
     Gaps,
+    Int32s,
     Int64s,
     Points,
     Rows,
     Series,
+    joined,
     lanes_of,
     place_in,
 )
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
 from kwartier.steps import brackets, estimation, profiles, validation, volumes
+
+_TOGETHER = 8_192  # rows that are enough for a second look
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,10 @@ class Day:
         return Day(self.day, points, self.parameters), start
 
     @cached_property
-    def usable_cell(self) -> Int64s:
+    def usable_cell(self) -> Int32s:
         """The cell of each point whose readings are used, -1 of every other."""
-        return np.where(self.points.state == MEASURABLE, self.points.cell, -1).astype(np.int64)
-
-    @cached_property
-    def plain(self) -> Bools:
-        """Which points have readings that need no multiplier."""
-        return np.asarray(self.points.multiplier == 1)
+        usable = self.points.state == MEASURABLE
+        return np.where(usable, self.points.cell, np.int32(-1))
 
 
 @dataclass
@@ -109,47 +110,63 @@ class Partial:
         self.found += other.found
 
 
-def wide(rows: Rows, day: Day, into: Partial) -> None:
-    """Sum the volumes of a batch of points, and carry out what is doubtful or not measured.
+def wide(batches: Iterable[Rows], day: Day, into: Partial) -> None:
+    """Sum the volumes of batches of points, and carry out what is doubtful or not measured.
 
     Points whose readings are all there and beyond doubt are summed in one pass; the others take
-    the way of validation, volumes and gaps.
+    the way of validation, volumes and gaps, those of several batches together: it has many steps.
+
+    batches : of different points, their numbers rising from one to the next.
     """
-    points = day.points
-    if rows.complete:
-        doubtful = np.empty(len(rows.number), np.int64)
-        parameters = day.parameters
-        filled = kernels.first_visit(
-            rows.number,
-            rows.register,
-            rows.reading,
-            points.number,
-            day.usable_cell,
-            points.limit,
-            day.plain,
-            points.with_infeed,
-            points.annual,
-            (
-                parameters.tariff_tolerance_wh,
-                parameters.day_sum_tolerance_wh,
-                parameters.outlier_factor * parameters.outlier_floor_wh,
-                parameters.both_directions_wh,
-                parameters.zero_run_periods,
-            ),
-            into.full_volume,
-            into.full_points,
-            into.full_annual,
-            into.read,
-            doubtful,
-        )
-        if not filled:
-            return
-        rows = rows.take(doubtful[:filled])
-    counters, found = _judge(rows, day)
+    waiting: list[Rows] = []
+    for rows in batches:
+        waiting.append(_first_visit(rows, day, into) if rows.complete else rows)
+        if sum(len(rows.number) for rows in waiting) >= _TOGETHER:
+            _second_look(waiting, day, into)
+            waiting = []
+    _second_look(waiting, day, into)
+
+
+def _first_visit(rows: Rows, day: Day, into: Partial) -> Rows:
+    """Sum the points of a batch that are beyond doubt, and give the rows of the others."""
+    points, parameters = day.points, day.parameters
+    doubtful = np.empty(len(rows.number), np.int64)
+    filled = kernels.first_visit(
+        rows.number,
+        rows.register,
+        rows.reading,
+        points.number,
+        day.usable_cell,
+        points.connection,
+        points.connections.limit,
+        points.connections.multiplier,
+        points.with_infeed,
+        points.annual,
+        (
+            parameters.tariff_tolerance_wh,
+            parameters.day_sum_tolerance_wh,
+            parameters.outlier_factor * parameters.outlier_floor_wh,
+            parameters.both_directions_wh,
+            parameters.zero_run_periods,
+        ),
+        into.full_volume,
+        into.full_points,
+        into.full_annual,
+        into.read,
+        doubtful,
+    )
+    return rows.take(doubtful[:filled])
+
+
+def _second_look(waiting: Sequence[Rows], day: Day, into: Partial) -> None:
+    waiting = [rows for rows in waiting if len(rows.number)]
+    if not waiting:
+        return
+    counters, found = _judge(joined(waiting), day)
     if not len(counters.point):
         into.found.append(found)
         return
-    number = points.number
+    number = day.points.number
     series, together = volumes.derive(number, counters)
     warned = validation.warn(number[series.point], series.direction, series.volume, day.parameters)
     lacking, absent = _unread_directions(series, day)
@@ -157,7 +174,7 @@ def wide(rows: Rows, day: Day, into: Partial) -> None:
     into.gaps += [estimation.find_gaps(counters, series), lacking]
     into.seen[series.point] = True
     into.read[counters.point[kernels.any_read(counters.reading)]] = True
-    _sum(series, points, into)
+    _sum(series, day.points, into)
 
 
 def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
@@ -168,6 +185,7 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
     usable[usable] = points.state[point[usable]] == MEASURABLE
     rows, point = rows.take(usable), point[usable]
     lanes = lanes_of(point, rows.meter, rows.register)
+    connected = points.connected(point)
     accepted, found = validation.accept(
         rows.number,
         rows.meter,
@@ -175,9 +193,9 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
         rows.reading,
         rows.status,
         lanes,
-        limit=points.limit[point],
-        multiplier=points.multiplier[point],
-        rolls_at=points.rolls_at[point],
+        limit=connected.limit,
+        multiplier=connected.multiplier,
+        rolls_at=connected.rolls_at,
         parameters=day.parameters,
     )
     counters = volumes.combine(point, rows.meter, accepted, lanes)
@@ -188,7 +206,7 @@ def _judge(rows: Rows, day: Day) -> tuple[Counters, Records]:
         points.number[counters.point[summed]],
         np.array(findings.OF_DIRECTION)[counters.direction[summed]],
         reading,
-        points.limit[counters.point[summed]],
+        points.connected(counters.point[summed]).limit,
     )
     counters.reading[summed] = reading
     return counters, findings.joined(found, above)

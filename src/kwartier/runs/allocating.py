@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from threading import Lock
 from uuid import uuid4
 
 from kwartier import parameters, periods
@@ -199,12 +200,12 @@ def _run(
             raise HomeError(f"no readings of {', '.join(empty[:5])}; 'kwartier ingest FILE' first")
         running.expect(sum(blocks.values()))
         made = []
-        for day, area in asked:
+        for (day, area), following in zip(asked, [*asked[1:], None], strict=True):
             question = Question(day, area, kind, moment)
             run = running.claim(running.taken_up(question, exactly=known_at is not None))
             if run is None:
                 raise HomeError(f"another kwartier is making this run of {day}; wait for it")
-            made.append(running.make(run))
+            made.append(running.make(run, following))
         running.done()
     return made
 
@@ -234,26 +235,41 @@ class _Running:
         self._ways: dict[int, Way] = {}
         self._progress = progress
         self._run: Run | None = None
-        self._done, self._total = 0, 0
+        self._done, self._total, self._counting = 0, 0, Lock()
         self._day: date | None = None
 
     def way(self, known_at: int) -> Way:
         """Give the way as known at a moment; a run that is taken over may know less."""
         if known_at not in self._ways:
             self._ways[known_at] = Way(
-                self._home, known_at, self._threads, self._afresh, self._on_block, self._cluster
+                self._home,
+                known_at,
+                self._threads,
+                self._afresh,
+                self._on_block,
+                self._alive,
+                self._cluster,
             )
         return self._ways[known_at]
 
-    def _on_block(self, done: int = 1) -> None:
-        self._done += done
-        self._progress(min(self._done, self._total) if self._total else self._done, self._total)
+    def _on_block(self, done: int) -> None:
+        with self._counting:
+            self._done += done
+            done = self._done
+        self._progress(min(done, self._total) if self._total else done, self._total)
+
+    def _alive(self) -> None:
         if self._run is not None:
             self._runner.alive(self._run)
 
     def expect(self, blocks: int) -> None:
         """Say how many blocks there are to do."""
         self._total = blocks
+
+    def close(self) -> None:
+        """Let go of what was begun and is not asked for any more."""
+        for way in self._ways.values():
+            way.close()
 
     def done(self) -> None:
         """Show that all is done, also what needed no block."""
@@ -324,13 +340,21 @@ class _Running:
         except HomeError:
             return steadily(lambda: self._ledger.get(run.run))
 
-    def make(self, run: Run) -> Run:
-        """Make a claimed run; one that is unchanged gives the earlier run that it is."""
+    def make(self, run: Run, following: tuple[date, str] | None = None) -> Run:
+        """Make a claimed run; one that is unchanged gives the earlier run that it is.
+
+        following : the day and area of the run that is asked for next.
+        """
         if self._day is not None and self._day < run.market_day:
             for way in self._ways.values():
                 way.forget(self._day)
         self._day, self._run = run.market_day, run
-        made = self._runner.make(run, self.way(run.known_at))
+        way = self.way(run.known_at)
+        way.ahead(run.market_day, run.grid_area)
+        # The points of a second day would be much to hold.
+        if following is not None and following[0] == run.market_day:
+            way.ahead(*following)
+        made = self._runner.make(run, way)
         self._run = None
         same = made.same_as
         return made if same is None else steadily(lambda: self._ledger.get(same))
@@ -346,4 +370,8 @@ def _running(
 ) -> Iterator[_Running]:
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:12]}"
     with home.present(worker):
-        yield _Running(home, worker, threads, afresh, cluster, progress)
+        running = _Running(home, worker, threads, afresh, cluster, progress)
+        try:
+            yield running
+        finally:
+            running.close()

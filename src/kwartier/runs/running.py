@@ -31,8 +31,6 @@ from kwartier.parameters import STATUTORY
 from kwartier.pipeline import disclosed
 from kwartier.runs import calendar
 from kwartier.runs.moments import identity, parameters_of, seconds
-from kwartier.runs.parties import parties_of
-from kwartier.runs.releasing import Leaving, Release, leaving, release
 from kwartier.runs.way import Made, Way
 from kwartier.steps import correction, disclosure
 from kwartier.steps.addressing import Released
@@ -40,6 +38,7 @@ from kwartier.steps.disclosure import Before, Disclosed
 
 if TYPE_CHECKING:
     from kwartier.adapters.ledger import Ledger
+    from kwartier.runs.releasing import Leaving, Release
 
 TRIAL, CORRECTION = "trial", "correction"
 LEASE = 900  # seconds after which a worker that shows no life may be replaced
@@ -72,10 +71,12 @@ def steadily(act: Callable[[], _T]) -> _T:
 class Runner:
     """Makes runs in a home, as one worker.
 
-    leaving : makes the documents that a published run sends.
+    leaving : makes the documents that a published run sends; those of the market when not given.
     """
 
-    def __init__(self, home: Home, ledger: Ledger, worker: str, leaving: Leaving = leaving) -> None:
+    def __init__(
+        self, home: Home, ledger: Ledger, worker: str, leaving: Leaving | None = None
+    ) -> None:
         self._home, self._ledger, self._worker, self._leaving = home, ledger, worker, leaving
         self._seen_alive = 0
 
@@ -221,6 +222,10 @@ class Runner:
 
         protected : None where the audit found a sum of few, so that only exact ones leave.
         """
+        # Formats take long to load, and a run that is not published sends nothing.
+        from kwartier.runs.parties import parties_of
+        from kwartier.runs.releasing import Release, leaving, release
+
         parties = parties_of(self._home, run.known_at)
         if parties is None:
             return Release()
@@ -245,7 +250,7 @@ class Runner:
             statutory=[one for one, how in held.disclosure_policy.items() if how == STATUTORY],
             final=final_from is not None and run.known_at >= final_from,
         )
-        return release(self._home, run, parties, released, self._leaving)
+        return release(self._home, run, parties, released, self._leaving or leaving)
 
     def _disclosed(self, run: Run, tables: Mapping[str, pa.Table], before: Run | None) -> Disclosed:
         """Say what of a run may be told by protected documents, audited."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache, partial
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +19,7 @@ from kwartier import pipeline, tables
 from kwartier.adapters import store
 from kwartier.adapters.store import Home, HomeError
 from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points, Rows
-from kwartier.engines import embedded
+from kwartier.engines import cores, embedded
 from kwartier.engines.spark import Cluster
 from kwartier.parameters import Parameters
 from kwartier.runs.moments import identity, parameters_of, register_of
@@ -25,18 +27,13 @@ from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
 from kwartier.steps.register import OnDay
 
+_T = TypeVar("_T")
 _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
 
+_BEAT = 60.0  # seconds between signs of life
 _A_TASK = 4  # blocks, at most, that a cluster reads as one
 # Around a day few blocks are looked at; below this many a job of a cluster takes longer.
 _FEW_BLOCKS = 16
-
-
-class OnBlock(Protocol):
-    """Called when blocks are done; with none, to show that a cluster is at work."""
-
-    def __call__(self, done: int = 1) -> None:
-        """Count blocks."""
 
 
 class Made(NamedTuple):
@@ -51,6 +48,18 @@ class Made(NamedTuple):
     blocks: int
     computed: int
     reaches_back: bool | None
+
+
+class _Visited(NamedTuple):
+    """What the readings of an area and day add up to; how many blocks, and how many not kept."""
+
+    partial: pipeline.Partial
+    blocks: int
+    computed: int
+
+
+class _Closing(Exception):
+    """What is being computed is not asked for any more."""
 
 
 class Kept:
@@ -108,7 +117,13 @@ class Kept:
 
 
 class Way:
-    """The way of some days, as known at a moment; what one day made serves the others."""
+    """The way of some days, as known at a moment; what one day made serves the others.
+
+    Parameters
+    ----------
+    on_block : called, from any thread, with how many blocks were done.
+    alive : called from time to time while blocks are waited for.
+    """
 
     def __init__(
         self,
@@ -116,12 +131,13 @@ class Way:
         known_at: int,
         threads: int | None,
         afresh: bool,
-        on_block: OnBlock,
+        on_block: Callable[[int], None],
+        alive: Callable[[], None],
         cluster: Cluster | None = None,
     ) -> None:
         self._home, self._known_at = home, known_at
         self._afresh, self._cluster = afresh, cluster
-        self._threads, self._on_block = threads, on_block
+        self._threads, self._on_block, self._alive = threads, on_block, alive
         self.register = register_of(home, known_at)
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
@@ -130,11 +146,13 @@ class Way:
         self._parameters = lru_cache(maxsize=None)(self._parameters_of)
         self._days: dict[date, dict[str, OnDay]] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
-        self._partials: dict[tuple[date, str], pipeline.Partial] = {}
+        self._visits: dict[tuple[date, str], Future[_Visited]] = {}
+        self._behind = ThreadPoolExecutor(1)
+        self._closing = False
         self._delivered: dict[date, tuple[Delivered, list[tuple[str, str]]]] = {}
+        self._layers: dict[tuple[date, str], set[store.Layer]] = {}
         self._read: set[store.Layer] = set()
         self._reaches_back: bool | None = None
-        self._counts: dict[tuple[date, str], tuple[int, int]] = {}
 
     def _parameters_of(self, day: date) -> Parameters:
         return parameters_of(self._home, day, self._known_at)
@@ -181,8 +199,8 @@ class Way:
             # All points of a country's day are much to hold; of the days around it few are asked.
             while len(self._days) > 1:
                 del self._days[min(self._days)]
-            held = self._parameters(day)
-            self._days[day] = self.register.on(day, held)
+            with ThreadPoolExecutor(self._threads or cores()) as pool:
+                self._days[day] = self.register.on(day, self._parameters(day), pool.map)
         return self._days[day]
 
     def _blocks(self, day: date, grid_area: str, only: Int64s | None = None) -> list[store.Block]:
@@ -190,33 +208,65 @@ class Way:
         self._read |= {block.layer for block in blocks}
         return blocks
 
-    def _visit(self, day: date, grid_area: str) -> pipeline.Partial:
-        key = (day, grid_area)
-        # What was read for another run is an input of this one too.
-        self._read.update(self._home.layers(day, grid_area, self._known_at))
-        if key not in self._partials:
-            blocks, on = self._blocks(day, grid_area), self._day(day, grid_area)
-            if self._cluster is not None:
-                self._partials[key] = self._cluster.reduce(
-                    store.stretches(blocks, _A_TASK), on, unreadable=HomeError, alive=self._alive
-                )
-                self._on_block(len(blocks))
-                self._counts[key] = (len(blocks), len(blocks))
-                return self._partials[key]
-            kept = Kept(self._home, on, self._afresh)
-            self._partials[key] = embedded.reduce(
-                store.stretches(blocks),
-                on,
-                kept=kept,
-                threads=self._threads,
-                on_block=self._on_block,
-            )
-            kept.sweep()
-            self._counts[key] = (kept.blocks, kept.computed)
-        return self._partials[key]
+    def _reads(self, key: tuple[date, str]) -> None:
+        """Name the layers of a day and area as inputs, also where another run read them first."""
+        if key not in self._layers:
+            self._layers[key] = set(self._home.layers(*key, self._known_at))
+        self._read |= self._layers[key]
 
-    def _alive(self) -> None:
-        self._on_block(0)
+    def ahead(self, day: date, grid_area: str) -> None:
+        """Begin to sum the readings of an area and day while another is closed.
+
+        A cluster does one thing after another; what fails is told where it is asked for.
+        """
+        if self._cluster is None:
+            with suppress(HomeError):
+                self._begin(day, grid_area)
+
+    def close(self) -> None:
+        """Let go of what was begun and is not asked for any more."""
+        self._closing = True
+        self._behind.shutdown(cancel_futures=True)
+
+    def _begin(self, day: date, grid_area: str) -> Future[_Visited]:
+        key = (day, grid_area)
+        if key not in self._visits:
+            blocks, on = self._blocks(day, grid_area), self._day(day, grid_area)
+            self._visits[key] = self._behind.submit(self._sum, blocks, on)
+        return self._visits[key]
+
+    def _visited(self, day: date, grid_area: str) -> _Visited:
+        key = (day, grid_area)
+        self._reads(key)
+        try:
+            return self._waited(self._begin(*key))
+        except BaseException:
+            self._visits.pop(key, None)  # it may be asked for again
+            raise
+
+    def _waited(self, begun: Future[_T]) -> _T:
+        """Wait for what was begun, and show from time to time that the run is being made."""
+        while wait([begun], _BEAT).not_done:
+            self._alive()
+        return begun.result()
+
+    def _sum(self, blocks: list[store.Block], on: pipeline.Day) -> _Visited:
+        if self._cluster is not None:
+            sent = store.stretches(blocks, _A_TASK)
+            partial = self._cluster.reduce(sent, on, unreadable=HomeError)
+            self._on_block(len(blocks))
+            return _Visited(partial, len(blocks), len(blocks))
+        kept = Kept(self._home, on, self._afresh)
+        partial = embedded.reduce(
+            store.stretches(blocks), on, kept=kept, threads=self._threads, on_block=self._done
+        )
+        kept.sweep()
+        return _Visited(partial, kept.blocks, kept.computed)
+
+    def _done(self, blocks: int) -> None:
+        if self._closing:
+            raise _Closing
+        self._on_block(blocks)
 
     def _gather(
         self,
@@ -231,18 +281,19 @@ class Way:
         on = self._day(day, grid_area, numbers)
         if self._cluster is not None and len(blocks) > _FEW_BLOCKS:
             sent = store.stretches(blocks, _A_TASK)
-            return self._cluster.gather(
-                sent, on, visit, dtype, unreadable=HomeError, alive=self._alive
+            begun = self._behind.submit(
+                self._cluster.gather, sent, on, visit, dtype, unreadable=HomeError
             )
+            return self._waited(begun)
         return np.concatenate([np.empty(0, dtype), *(visit(block.read(), on) for block in blocks)])
 
     def _measured_in(
         self, day: date, grid_area: str
     ) -> Mapping[profiles.OfKind, profiles.Measured]:
         key = (day, grid_area)
-        self._read.update(self._home.layers(day, grid_area, self._known_at))
+        self._reads(key)
         if key not in self._measured:
-            partial = self._visit(day, grid_area)
+            partial = self._visited(day, grid_area).partial
             self._measured[key] = pipeline.measured_of(self._day(day, grid_area), partial)
         return self._measured[key]
 
@@ -266,15 +317,15 @@ class Way:
 
     def forget(self, day: date) -> None:
         """Let go of what only the day's own run needs."""
-        for key in [key for key in self._partials if key[0] <= day]:
+        for key in [key for key in self._visits if key[0] <= day]:
             self._measured_in(*key)
-            del self._partials[key]
+            del self._visits[key]
 
     def take(self, day: date, grid_area: str) -> Made:
         """Take the whole way for an area and day."""
         self._read = set()
         self._reaches_back = None
-        partial = self._visit(day, grid_area)
+        visited = self._visited(day, grid_area)
         delivered, files = self._volumes(day)
         area = pipeline.Area(
             self._on(day)[grid_area].others,
@@ -289,7 +340,7 @@ class Way:
 
         result = pipeline.narrow(
             self._day(day, grid_area),
-            partial,
+            visited.partial,
             area,
             self._around(day, grid_area, shapes_on),
             [self._on(day)[grid_area].found],
@@ -297,7 +348,7 @@ class Way:
         needed = len(area.couplings.number) or any(g != "DIM" for g in area.others.group)
         layers = {(layer.place, layer.sha256) for layer in self._read}
         inputs = sorted(layers | set(files if needed else ()))
-        return Made(result, inputs, *self._counts[day, grid_area], self._reaches_back)
+        return Made(result, inputs, visited.blocks, visited.computed, self._reaches_back)
 
     def _around(
         self, day: date, grid_area: str, shapes_on: Callable[[date], profiles.Shapes]

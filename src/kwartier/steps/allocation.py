@@ -136,16 +136,16 @@ def cover_metered(
     for origin, method, way in ways:
         periods, volume = way.points.sum(axis=2), way.volume.sum(axis=2)
         given = (way.any > 0) | (origin == codes.MEASURED)
-        for c, d in np.argwhere(given & (counted > 0)[:, None]).tolist():
-            made.append(
-                Covered(
-                    *(cells[c].brp, cells[c].supplier, codes.SMART_METER, d, origin, method),
-                    way.status[c][d] if way.status else "",
-                    int(way.any[c, d]),
-                    int(periods[c, d]),
-                    int(volume[c, d]),
-                )
+        at = np.nonzero(given & (counted > 0)[:, None])
+        told = (*at, way.any[at], periods[at], volume[at])
+        made += [
+            Covered(
+                *(cells[c].brp, cells[c].supplier, codes.SMART_METER, d, origin, method),
+                way.status[c][d] if way.status else "",
+                *sums,
             )
+            for c, d, *sums in zip(*(column.tolist() for column in told), strict=True)
+        ]
     return made
 
 
@@ -178,11 +178,10 @@ def cover(day: date, grid_area: str, covered: Sequence[Covered]) -> pa.Table:
     -------
     tables.COVERAGE, by its key.
     """
-    sums: dict[tuple[str | int, ...], list[int]] = {}
+    sums: dict[tuple[str | int, ...], tuple[int, int, int]] = {}
     for one in covered:
-        row = sums.setdefault(one[:7], [0, 0, 0])
-        for i, value in enumerate((one.points, one.periods, one.volume)):
-            row[i] += value
+        points, periods_, volume = sums.get(one[:7], (0, 0, 0))
+        sums[one[:7]] = (points + one.points, periods_ + one.periods, volume + one.volume)
     ordered = sorted(sums)
     words = [list(column) for column in zip(*ordered, strict=True)] or [[]] * 7
     words[3] = [codes.DIRECTIONS[int(d)] for d in words[3]]

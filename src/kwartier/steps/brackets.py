@@ -116,9 +116,10 @@ def close(
         last - first <= parameters.bracket_days
     )
     difference = right["reading"] - left["reading"]
-    allowed = points.limit[gaps["point"]] * elapsed
+    connected = points.connected(gaps["point"])
+    allowed = connected.limit * elapsed
     # A register that could have begun again more than once tells nothing by a fall.
-    rolls_at = points.rolls_at[gaps["point"]]
+    rolls_at = connected.rolls_at
     rolls = fits & (rolls_at > allowed)
     difference[rolls] %= rolls_at[rolls]
     possible = fits & (difference >= 0) & (difference <= allowed)

@@ -6,29 +6,20 @@ tells nothing of the day. Source: domain §10; decisions §33.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from kwartier import codes, tables
-from kwartier.arrays import NO_CURRENT, PROFILED, AreaPoints, Int64s, Points
+from kwartier import codes, kernels, tables
+from kwartier.arrays import NO_CURRENT, PROFILED, AreaPoints, Bools, Int64s, Points
 
 _DAYS = 365
 SHARE, WEIGHT = 10**6, 10**12  # a share is a count of 1e-6, a weight one of 1e-12
 
-# BRP, supplier, group, profile category, consumption type.
 _Sum = tuple[str, str, str, str, str]
-
-
-class _Held(NamedTuple):
-    """Points with a direction: the sum each is in, who holds it, and its annual volume [Wh]."""
-
-    sum: Int64s
-    holder: Int64s
-    annual: Int64s
+_WORDS = ("brp", "supplier", "group", "profile_category", "consumption_type")  # of a sum
 
 
 def count(day: date, points: Points, others: AreaPoints, delivered: Int64s) -> pa.Table:
@@ -69,27 +60,52 @@ def count(day: date, points: Points, others: AreaPoints, delivered: Int64s) -> p
     annual = np.where(guessed, np.maximum(delivered, 0) * _DAYS, others.annual)
     # Without current there is no energy to hide behind.
     live = points.state != NO_CURRENT
-    with_offtake = np.ones(len(others.number), bool)
-    by_profile = (points.state == PROFILED).astype(np.int64)
-    in_sum = of_cells[points.cell, by_profile]
-    counted = []
-    for d in range(2):
-        mine = live if d == 0 else live & points.with_infeed
-        also = (with_offtake, feeds_in)[d]
-        own, theirs = (
-            held.number if held.holder is None else held.holder for held in (points, others)
-        )
-        held = _Held(
-            np.concatenate([in_sum[mine], of_others[also]]),
-            np.concatenate([own[mine], theirs[also]]),
-            np.concatenate([points.annual[mine, d], annual[also, d]]),
-        )
-        counted.append(_count(held, len(place)))
-    return _table(day, points.grid_area, place, counted)
+    by_name = np.zeros(len(live), bool) if points.holder is None else live & (points.holder < 0)
+    in_sum = of_cells[points.cell[by_name], (points.state[by_name] == PROFILED).astype(np.int64)]
+    made = _Counted.nothing(len(place))
+    kernels.count_held(
+        (points.state, points.cell, points.with_infeed, points.annual),
+        (NO_CURRENT, PROFILED),
+        of_cells,
+        np.empty(0, bool) if points.holder is None else points.holder >= 0,
+        made.points,
+        made.holders,
+        made.total,
+        made.largest,
+    )
+    of_holder = others.number if others.holder is None else others.holder
+    for d, also in enumerate((np.ones(len(others.number), bool), feeds_in)):
+        theirs = _Held(of_others[also], of_holder[also], annual[also, d])
+        _add(theirs, made, d)
+        held = [theirs.take(theirs.holder < 0)]
+        if points.holder is not None:
+            mine = points.with_infeed[by_name] | (d == 0)
+            of_named = _Held(in_sum, points.holder[by_name], points.annual[by_name, d])
+            held.append(of_named.take(mine))
+        _add_named(_Held(*map(np.concatenate, zip(*held, strict=True))), made, d)
+    return _table(day, points.grid_area, place, made)
+
+
+class _Held(NamedTuple):
+    """Points with a direction: the sum each is in, who holds it, and its annual volume [Wh].
+
+    `holder` is the number of the point where it is held apart, below 0 where a holder is named.
+    """
+
+    sum: Int64s
+    holder: Int64s
+    annual: Int64s
+
+    def take(self, index: Bools) -> _Held:
+        """Keep some of the points."""
+        return _Held(self.sum[index], self.holder[index], self.annual[index])
 
 
 class _Counted(NamedTuple):
-    """Of each sum: points, holders, those of them in other sums too; annual volumes [Wh]."""
+    """Of each direction and sum: points, holders, those of them in other sums too; annual volumes.
+
+    (2, sums) each; the volumes are in all, and the largest of a holder [Wh].
+    """
 
     points: Int64s
     holders: Int64s
@@ -97,62 +113,61 @@ class _Counted(NamedTuple):
     total: Int64s
     largest: Int64s
 
-
-def _count(held: _Held, sums: int) -> _Counted:
-    def zeros() -> Int64s:
-        return np.zeros(sums, np.int64)
-
-    points = np.bincount(held.sum, minlength=sums)
-    total, largest, shared = zeros(), zeros(), zeros()
-    np.add.at(total, held.sum, held.annual)
-    # Points that are held apart count for themselves; the others are put together first.
-    named = held.holder < 0
-    alone = ~named
-    holders = np.bincount(held.sum[alone], minlength=sums)
-    np.maximum.at(largest, held.sum[alone], held.annual[alone])
-    if named.any():
-        order = np.lexsort((held.sum[named], held.holder[named]))
-        holder, in_sum = held.holder[named][order], held.sum[named][order]
-        first = np.ones(len(order), bool)
-        first[1:] = (holder[1:] != holder[:-1]) | (in_sum[1:] != in_sum[:-1])
-        start = np.nonzero(first)[0]
-        together = np.add.reduceat(held.annual[named][order], start)
-        holders = holders + np.bincount(in_sum[start], minlength=sums)
-        np.maximum.at(largest, in_sum[start], together)
-        of = holder[start]
-        several = np.zeros(len(of), bool)
-        several[1:] |= of[1:] == of[:-1]
-        several[:-1] |= of[1:] == of[:-1]
-        shared = np.bincount(in_sum[start][several], minlength=sums)
-    return _Counted(points, holders, shared, total, largest)
+    @classmethod
+    def nothing(cls, sums: int) -> _Counted:
+        """Begin with no points."""
+        return cls(*np.zeros((5, 2, sums), np.int64))
 
 
-def _table(
-    day: date, grid_area: str, place: dict[_Sum, int], counted: Sequence[_Counted]
-) -> pa.Table:
-    rows = []
-    whole = [int(of.total.sum()) for of in counted]
-    for key, at in sorted(place.items()):
-        for d, of in enumerate(counted):
-            if not of.points[at]:
-                continue
-            total, largest = int(of.total[at]), int(of.largest[at])
-            brp, supplier, group, category, type_ = key
-            rows.append(
-                {
-                    "market_day": day,
-                    "grid_area": grid_area,
-                    "brp": brp,
-                    "supplier": supplier,
-                    "group": group,
-                    "profile_category": category or None,
-                    "consumption_type": type_ or None,
-                    "direction": codes.DIRECTIONS[d],
-                    "points": int(of.points[at]),
-                    "holders": int(of.holders[at]),
-                    "shared_holders": int(of.shared[at]),
-                    "dominant_share": -(-largest * SHARE // total) if total else None,
-                    "weight": max(1, total * WEIGHT // whole[d]) if total else 0,
-                }
-            )
-    return pa.Table.from_pylist(rows, schema=tables.PRIVACY.schema)
+def _add(held: _Held, into: _Counted, direction: int) -> None:
+    """Add points; those that are held apart count as holders."""
+    np.add.at(into.points[direction], held.sum, 1)
+    np.add.at(into.total[direction], held.sum, held.annual)
+    alone = held.take(held.holder >= 0)
+    np.add.at(into.holders[direction], alone.sum, 1)
+    np.maximum.at(into.largest[direction], alone.sum, alone.annual)
+
+
+def _add_named(held: _Held, into: _Counted, direction: int) -> None:
+    """Add the holders that are named: all points of one in a sum are put together."""
+    if not len(held.sum):
+        return
+    sums = into.points.shape[1]
+    order = np.lexsort((held.sum, held.holder))
+    holder, in_sum = held.holder[order], held.sum[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (holder[1:] != holder[:-1]) | (in_sum[1:] != in_sum[:-1])
+    start = np.nonzero(first)[0]
+    together = np.add.reduceat(held.annual[order], start)
+    into.holders[direction] += np.bincount(in_sum[start], minlength=sums)
+    np.maximum.at(into.largest[direction], in_sum[start], together)
+    of = holder[start]
+    several = np.zeros(len(of), bool)
+    several[1:] |= of[1:] == of[:-1]
+    several[:-1] |= of[1:] == of[:-1]
+    into.shared[direction] += np.bincount(in_sum[start][several], minlength=sums)
+
+
+def _table(day: date, grid_area: str, place: dict[_Sum, int], counted: _Counted) -> pa.Table:
+    whole = counted.total.sum(axis=1).tolist()
+    ordered = sorted(place.items())
+    at = np.array([n for _, n in ordered], np.int64)
+    row, direction = np.nonzero(counted.points.T[at])
+    keys = [ordered[n][0] for n in row.tolist()]
+    told = [of[direction, at[row]].tolist() for of in counted]
+    dominant, weight = [], []
+    for d, total, largest in zip(direction.tolist(), told[3], told[4], strict=True):
+        dominant.append(-(-largest * SHARE // total) if total else None)
+        weight.append(max(1, total * WEIGHT // whole[d]) if total else 0)
+    columns = [
+        [day] * len(keys),
+        [grid_area] * len(keys),
+        *([words[n] or None for words in keys] for n in range(len(_WORDS))),
+        [codes.DIRECTIONS[d] for d in direction.tolist()],
+        *told[:3],
+        dominant,
+        weight,
+    ]
+    schema = tables.PRIVACY.schema
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)]
+    return pa.table(arrays, schema=schema)

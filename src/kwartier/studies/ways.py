@@ -250,7 +250,7 @@ class _Market:
         partial = pipeline.Partial.nothing(on)
         for rows in (self._rows(day, area), self._midnights(day, area)):
             if len(rows.number):
-                pipeline.wide(rows, on, partial)
+                pipeline.wide([rows], on, partial)
         return partial
 
     def _measured_in(self, day: date, area: str) -> Mapping[profiles.OfKind, profiles.Measured]:

@@ -12,11 +12,12 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
+    DisconnectionError,
     IntegrityError,
     InterfaceError,
     OperationalError,
 )
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from kwartier.adapters.ledger.rows import LedgerError, Unreachable
 
@@ -163,14 +164,30 @@ def _sqlite(file: Path) -> Engine:
     def connect() -> sqlite3.Connection:
         # A file that went away is not made anew: an empty ledger would publish everything again.
         connection = sqlite3.connect(
-            f"{file.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
+            f"{file.as_uri()}?mode=rw",
+            uri=True,
+            timeout=PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,  # threads have it one after another
         )
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")  # what is committed outlives the power
         return connection
 
-    # A connection that is kept would go on writing in a file that was moved away.
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    # One connection is kept: to make one takes longer than a transaction of a few statements.
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=-1
+    )
+
+    @event.listens_for(engine, "connect")
+    def connected(_: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+        entry.info["file"] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def taken(_: sqlite3.Connection, entry: ConnectionPoolEntry, *rest: object) -> None:
+        # It would go on writing in a file that was moved away.
+        if entry.info["file"] != _identity(file):
+            raise DisconnectionError
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -179,3 +196,12 @@ def _sqlite(file: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Tell one file from another that lies at the same place; None: there is none."""
+    try:
+        held = file.stat()
+    except FileNotFoundError:
+        return None
+    return held.st_dev, held.st_ino

@@ -22,7 +22,7 @@ from kwartier.adapters.store.writing import Writer
 from kwartier.arrays import NOT_READ, Int64s, Rows, joined, place_in
 
 ROW_GROUP = 16_384
-STRETCHES = 32  # of a layer, at most
+STRETCHES = 16  # of a layer, at most
 _LARGEST = np.iinfo(np.int32).max
 _REGISTER = pa.field("register", pa.string(), nullable=False)
 _POINT = pa.field("accounting_point", pa.int64(), nullable=False)
@@ -123,7 +123,7 @@ class Block:
         """Name what is in it: the file, the row group, and the points that are hidden of it."""
         digest = blake2b(f"{self.layer.sha256} {self.row_group}".encode(), digest_size=16)
         if self.hidden is not None:
-            digest.update(self.hidden[np.isin(self.hidden, self.numbers())].tobytes())
+            digest.update(self.hidden[place_in(self.numbers(), self.hidden) >= 0].tobytes())
         return digest.digest()
 
     def read(self) -> Rows:
@@ -132,7 +132,7 @@ class Block:
 
     def read_named(self) -> tuple[Rows, dict[int, str]]:
         """Read the rows, and the name of each meter code among them."""
-        if self.only is not None and not np.isin(self.numbers(), self.only).any():
+        if self.only is not None and not (place_in(self.numbers(), self.only) >= 0).any():
             # The points are quick to read; so one that was not read for long costs little.
             none = np.empty(0, np.int64)
             return Rows(none, none, none, none.reshape(0, 1), None, self.layer.complete), {}

@@ -5,21 +5,28 @@ Source: NBNL register model; domain §4; decisions §2, §3, §21.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from kwartier import codes, findings, kernels, periods
-from kwartier.arrays import AreaPoints, Bools, Cell, Int32s, Int64s, Points
+from kwartier.arrays import AreaPoints, Bools, Cell, Connections, Int32s, Int64s, Points
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
 from kwartier.steps.register.rows import Connection, Part, Party, numbered_holders
 from kwartier.validity import Axes, History
 
 _Words = TypeVar("_Words")
+
+
+class Map(Protocol):
+    """Calls a function with each of some numbers and gives what it gave, in their order."""
+
+    def __call__(self, act: Callable[[int], OnDay], of: Iterable[int], /) -> Iterable[OnDay]:
+        """Call it."""
 
 
 class OnDay(NamedTuple):
@@ -81,8 +88,12 @@ class Register:
         """List the points that the register knows on any day, sorted."""
         return np.unique(self._history.subject)
 
-    def on(self, day: date, parameters: Parameters) -> dict[str, OnDay]:
+    def on(self, day: date, parameters: Parameters, mapped: Map = map) -> dict[str, OnDay]:
         """Give the points of each grid area on a market day, and what is doubtful of them.
+
+        Parameters
+        ----------
+        mapped : goes through the areas: map(), or that of a pool of threads.
 
         Returns
         -------
@@ -96,8 +107,9 @@ class Register:
         ends = np.cumsum(np.bincount(lot, minlength=2 * len(self._areas)))
         lots = np.split(order, ends[:-1])
         area_of_gone = self._lot_of(np.searchsorted(self._history.subject, gone)) // 2
-        made = {}
-        for index, name in enumerate(self._areas):
+
+        def of_area(index: int) -> OnDay:
+            name = self._areas[index]
             of_customers, of_others = lots[2 * index : 2 * index + 2]
             points, absurd = self._points(name, row[of_customers], terms)
             others, odd = self._others(name, row[of_others], terms)
@@ -114,8 +126,9 @@ class Register:
                 absurd,
                 odd,
             ]
-            made[name] = OnDay(points, others, np.concatenate(found))
-        return made
+            return OnDay(points, others, np.concatenate(found))
+
+        return dict(zip(self._areas, mapped(of_area, range(len(self._areas))), strict=True))
 
     def _lot_of(self, row: Int64s) -> npt.NDArray[np.int16]:
         """Give twice the index of the area of each row, and one more where it is no customer's."""
@@ -196,15 +209,14 @@ class Register:
             grid_area=area,
             number=self._history.subject[rows],
             state=np.empty(n, np.int8),
-            cell=np.empty(n, np.int64),
-            limit=np.empty(n, np.int64),
-            multiplier=np.empty(n, np.int64),
-            rolls_at=np.empty(n, np.int64),
+            cell=np.empty(n, np.int32),
+            connection=np.empty(n, np.int32),
             with_infeed=np.empty(n, bool),
             annual=np.empty((n, 2), np.int64),
             annual_low=np.empty((n, 2), np.int64),
             annual_known=np.empty((n, 2), bool),
             cells=tuple(cells),
+            connections=terms.connections,
             holder=self._holder_of(rows),
         )
         above = kernels.points_of(
@@ -212,7 +224,7 @@ class Register:
             self._party,
             self._connection,
             self._annual,
-            (*terms[:7], most),
+            (*terms[:4], most),
             cell_of,
             points[2 : Points._fields.index("cells")],
         )
@@ -238,14 +250,12 @@ class _Terms(NamedTuple):
 
     kind: Int64s
     state: npt.NDArray[np.int8]
-    limit: Int64s
-    multiplier: Int64s
-    rolls_at: Int64s
     with_infeed: Bools
     annual: Int64s
     most: Int64s
     small: Bools
     kinds: Sequence[tuple[str, str]]
+    connections: Connections
 
 
 def _terms(connections: Sequence[Connection], day: date, parameters: Parameters) -> _Terms:
@@ -258,20 +268,21 @@ def _terms(connections: Sequence[Connection], day: date, parameters: Parameters)
         )
         for one in connections
     ]
+    pairs = zip(connections, limits, strict=True)
     kind = [kinds.index((one.profile_category, one.consumption_type)) for one in connections]
     return _Terms(
         np.array(kind, np.int64),
         np.array([one.state(day, parameters) for one in connections], np.int8),
-        np.array(limits, np.int64),
-        np.array([one.multiplier for one in connections], np.int64),
-        np.array(
-            [one.rolls_at(limit) for one, limit in zip(connections, limits, strict=True)], np.int64
-        ),
         np.array([one.with_infeed for one in connections], bool),
         np.array(annual, np.int64).reshape(-1, 2, 2),
         np.array(limits, np.int64) * parameters.annual_cap_periods,
         np.array([one.market_segment == codes.SMALL for one in connections], bool),
         kinds,
+        Connections(
+            np.array(limits, np.int64),
+            np.array([one.multiplier for one in connections], np.int64),
+            np.array([one.rolls_at(limit) for one, limit in pairs], np.int64),
+        ),
     )
 
 
