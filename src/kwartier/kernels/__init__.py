@@ -8,6 +8,7 @@ on order or threads.
 from kwartier.kernels.chains import keep_longest_chains
 from kwartier.kernels.first_visit import first_visit
 from kwartier.kernels.oddities import both_above, far_from_median, still
+from kwartier.kernels.pages import levels_are, put_together
 from kwartier.kernels.readings import any_read, hold_together, multiplied, not_read
 from kwartier.kernels.register import count_held, mark_cells, points_of
 from kwartier.kernels.spreading import spread, spread_across, spread_gaps
@@ -24,11 +25,13 @@ __all__ = [
     "first_visit",
     "hold_together",
     "keep_longest_chains",
+    "levels_are",
     "mark_cells",
     "measured_volumes",
     "multiplied",
     "not_read",
     "points_of",
+    "put_together",
     "spread",
     "spread_across",
     "spread_gaps",

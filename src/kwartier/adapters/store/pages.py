@@ -1,0 +1,167 @@
+"""The readings of whole day rows, from the pages of their column.
+
+To Parquet a list is two levels for each of its numbers, and to make lists of them takes three times
+as long as all else. The rows of a complete layer have as many readings each, so here levels are
+held against what they must be, and the numbers put together as they lie. A page has a checksum,
+which is looked at first. What is in any way not as the store writes it is read by pyarrow.
+Source: Apache Parquet format, parquet.thrift; Thrift compact protocol; decisions §43.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kwartier import kernels
+
+_CODEC = "lz4_raw"
+_SPLIT, _RUNS, _DATA = 9, 3, 0  # BYTE_STREAM_SPLIT, RLE, DATA_PAGE
+# Fields of a page header: kind, sizes of the page as it was and as it lies, checksum, and of its
+# data: numbers, encodings of numbers and of both levels.
+_KIND, _SIZE, _LIES, _CHECKSUM, _PAGE = 1, 2, 3, 4, 5
+_COUNT, _ENCODING, _LEVEL, _OTHER_LEVEL = 1, 2, 3, 4
+_SHORTEST = 8  # bytes of a page: how long its levels are, twice
+_DEEPEST = 4  # structures within each other
+
+
+class _Otherwise(Exception):
+    """Something is not as the store writes it."""
+
+
+def readings(
+    path: Path, metadata: pq.FileMetaData, row_group: int, column: int
+) -> npt.NDArray[np.int32] | None:
+    """Read lists of as many whole numbers each, (rows, numbers); None: they are not so written.
+
+    Parameters
+    ----------
+    column : which of all columns that have no columns within them.
+    """
+    group = metadata.row_group(row_group)
+    told, levels = group.column(column), metadata.schema.column(column)
+    rows = group.num_rows
+    if (
+        not rows
+        or told.num_values % rows
+        or told.physical_type != "INT32"
+        or told.compression != "LZ4"
+        or told.dictionary_page_offset is not None
+        or (levels.max_definition_level, levels.max_repetition_level) != (1, 1)
+    ):
+        return None
+    try:
+        with path.open("rb") as file:
+            file.seek(told.data_page_offset)
+            chunk = file.read(told.total_compressed_size)
+        return _together(chunk, told.num_values, told.num_values // rows).reshape(rows, -1)
+    except (_Otherwise, IndexError, OSError, pa.ArrowInvalid):
+        return None
+
+
+def _together(chunk: bytes, count: int, every: int) -> npt.NDArray[np.int32]:
+    """Put the numbers of all pages together.
+
+    count, every : how many there are, and how many a list has.
+    """
+    numbers, done = np.empty(count, np.uint32), 0
+    for page, held in _pages(chunk):
+        if held > count - done:
+            raise _Otherwise
+        at = 0
+        for of_list in (every, 0):
+            end = at + 4 + int.from_bytes(page[at : at + 4].tobytes(), "little")
+            if end > len(page) or not kernels.levels_are(page, at + 4, end, done, held, of_list):
+                raise _Otherwise
+            at = end
+        if len(page) != at + 4 * held:
+            raise _Otherwise
+        kernels.put_together(page, at, numbers[done : done + held])
+        done += held
+    if done != count:
+        raise _Otherwise
+    return numbers.view(np.int32)
+
+
+def _pages(chunk: bytes) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
+    """Give the pages of a column, uncompressed, and how many numbers each has."""
+    codec, at = pa.Codec(_CODEC), 0
+    while at < len(chunk):
+        header, at = _structure(chunk, at)
+        of_page = header.get(_PAGE)
+        size, lies = header.get(_SIZE), header.get(_LIES)
+        if not isinstance(of_page, dict) or not isinstance(size, int) or not isinstance(lies, int):
+            raise _Otherwise
+        count = of_page.get(_COUNT)
+        written = (header.get(_KIND), *(of_page.get(n) for n in (_ENCODING, _LEVEL, _OTHER_LEVEL)))
+        body = chunk[at : at + lies] if lies > 0 else b""
+        if (
+            written != (_DATA, _SPLIT, _RUNS, _RUNS)
+            or not isinstance(count, int)
+            # Levels take less than the numbers do.
+            or not _SHORTEST + 4 * count <= size <= _SHORTEST + 8 * count
+            or len(body) != lies
+            or header.get(_CHECKSUM) != _signed(crc32(body))
+        ):
+            raise _Otherwise
+        yield np.frombuffer(codec.decompress(body, size), np.uint8), count
+        at += lies
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 32) if number >= 1 << 31 else number
+
+
+_Structure = dict[int, "int | _Structure | None"]
+
+
+def _structure(data: bytes, at: int, depth: int = 0) -> tuple[_Structure, int]:
+    """Read a structure of the compact protocol: whole numbers and structures by the field of each.
+
+    Returns
+    -------
+    fields, at : None where a field is of another type; where the structure ends.
+    """
+    if depth > _DEEPEST:
+        raise _Otherwise
+    fields: _Structure = {}
+    field = 0
+    while data[at]:
+        step, kind = data[at] >> 4, data[at] & 15
+        at += 1
+        if not step:  # written out, where it is further away than 15
+            raise _Otherwise
+        field += step
+        if kind in (1, 2):  # true and false, which take no room
+            fields[field] = None
+        elif kind in (4, 5, 6):
+            number, at = _number(data, at)
+            fields[field] = (number >> 1) ^ -(number & 1)
+        elif kind == 8:
+            length, at = _number(data, at)
+            fields[field] = None
+            at += length
+        elif kind == 12:
+            fields[field], at = _structure(data, at, depth + 1)
+        else:
+            raise _Otherwise
+    return fields, at + 1
+
+
+def _number(data: bytes, at: int) -> tuple[int, int]:
+    """Read a number of which each byte holds seven bits."""
+    number = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        number |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return number, at
+        if shift > 63:
+            raise _Otherwise
