@@ -154,7 +154,7 @@ def register_of(home: Home, known_at: int) -> Register:
         return part_of(piece.read(register.COLUMNS), known_at)
 
     with ThreadPoolExecutor(cores()) as pool:
-        return Register(list(pool.map(read, register_pieces(home, known_at))))
+        return Register(list(pool.map(read, register_pieces(home, known_at))), pool.map)
 
 
 def register_pieces(home: Home, known_at: int) -> list[store.Piece]:

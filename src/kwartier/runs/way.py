@@ -15,17 +15,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 import kwartier
-from kwartier import pipeline, tables
+from kwartier import kernels, pipeline, tables
 from kwartier.adapters import store
 from kwartier.adapters.store import Home, HomeError
 from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points, Rows
-from kwartier.engines import cores, embedded
+from kwartier.engines import embedded
 from kwartier.engines.spark import Cluster
 from kwartier.parameters import Parameters
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
-from kwartier.steps.register import OnDay
+from kwartier.steps.register import Areas
 
 _T = TypeVar("_T")
 _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
@@ -138,21 +138,24 @@ class Way:
         self._home, self._known_at = home, known_at
         self._afresh, self._cluster = afresh, cluster
         self._threads, self._on_block, self._alive = threads, on_block, alive
-        self.register = register_of(home, known_at)
+        self._behind = ThreadPoolExecutor(1)
+        home.deliveries()  # once read, so that two threads may ask
+        register = self._behind.submit(register_of, home, known_at)
+        kernels.load()
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
         fractions = home.table_of("fractions", known_at)
         self._fractions = pa.concat_tables([_KEPT_FRACTIONS.empty_table(), *fractions])
         self._parameters = lru_cache(maxsize=None)(self._parameters_of)
-        self._days: dict[date, dict[str, OnDay]] = {}
+        self._days: dict[date, Areas] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
         self._visits: dict[tuple[date, str], Future[_Visited]] = {}
-        self._behind = ThreadPoolExecutor(1)
         self._closing = False
         self._delivered: dict[date, tuple[Delivered, list[tuple[str, str]]]] = {}
         self._layers: dict[tuple[date, str], set[store.Layer]] = {}
         self._read: set[store.Layer] = set()
         self._reaches_back: bool | None = None
+        self.register = register.result()
 
     def _parameters_of(self, day: date) -> Parameters:
         return parameters_of(self._home, day, self._known_at)
@@ -172,8 +175,7 @@ class Way:
 
     def has(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has any point on a day."""
-        on = self._on(day)[grid_area]
-        return len(on.points.number) + len(on.others.number) > 0
+        return self._on(day).has(grid_area)
 
     def couplings(self, day: date, grid_area: str) -> int:
         """Count the couplings of an area on a day."""
@@ -194,13 +196,12 @@ class Way:
             return pipeline.Day(day, self._on(day)[grid_area].points, held)
         return pipeline.Day(day, self.register.some(day, grid_area, among, held), held)
 
-    def _on(self, day: date) -> dict[str, OnDay]:
+    def _on(self, day: date) -> Areas:
         if day not in self._days:
             # All points of a country's day are much to hold; of the days around it few are asked.
             while len(self._days) > 1:
                 del self._days[min(self._days)]
-            with ThreadPoolExecutor(self._threads or cores()) as pool:
-                self._days[day] = self.register.on(day, self._parameters(day), pool.map)
+            self._days[day] = self.register.on(day, self._parameters(day))
         return self._days[day]
 
     def _blocks(self, day: date, grid_area: str, only: Int64s | None = None) -> list[store.Block]:
@@ -231,8 +232,8 @@ class Way:
     def _begin(self, day: date, grid_area: str) -> Future[_Visited]:
         key = (day, grid_area)
         if key not in self._visits:
-            blocks, on = self._blocks(day, grid_area), self._day(day, grid_area)
-            self._visits[key] = self._behind.submit(self._sum, blocks, on)
+            blocks, areas = self._blocks(day, grid_area), self._on(day)
+            self._visits[key] = self._behind.submit(self._sum, blocks, areas, day, grid_area)
         return self._visits[key]
 
     def _visited(self, day: date, grid_area: str) -> _Visited:
@@ -250,7 +251,8 @@ class Way:
             self._alive()
         return begun.result()
 
-    def _sum(self, blocks: list[store.Block], on: pipeline.Day) -> _Visited:
+    def _sum(self, blocks: list[store.Block], areas: Areas, day: date, grid_area: str) -> _Visited:
+        on = pipeline.Day(day, areas[grid_area].points, self._parameters(day))
         if self._cluster is not None:
             sent = store.stretches(blocks, _A_TASK)
             partial = self._cluster.reduce(sent, on, unreadable=HomeError)

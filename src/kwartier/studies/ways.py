@@ -21,7 +21,7 @@ from kwartier.arrays import END, MEASURABLE, NOT_READ, Bools, Delivered, Ends, I
 from kwartier.parameters import Parameters
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
-from kwartier.steps.register import OnDay, Register, part_of
+from kwartier.steps.register import Areas, Register, part_of
 from kwartier.studies.scene import KNOWN_AT, Scene
 
 # By standard profile, by the profile of a sample, by every smart meter that can be read.
@@ -185,7 +185,7 @@ class _Market:
         fewest = self._scene.min_points
         return held if fewest is None else replace(held, min_points_for_shape=fewest)
 
-    def _points_on(self, day: date) -> dict[str, OnDay]:
+    def _points_on(self, day: date) -> Areas:
         return self._register.on(day, self._parameters(day))
 
     def day(self, day: date, area: str, among: Int64s | None = None) -> pipeline.Day:

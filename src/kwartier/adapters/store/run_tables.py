@@ -10,6 +10,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 from kwartier.adapters.store.storage import UNFINISHED, Folder, HomeError, Storage, reading, sync
 from kwartier.adapters.store.writing import Writer
 
+_AT_ONCE = 4  # tables that are written side by side
 _MESSAGES = "messages"  # the folder, in that of a run, of what the run sends
 
 
@@ -49,11 +51,14 @@ def write(
 def _written(
     storage: Storage, prefix: str, tables: Mapping[str, pa.Table], messages: Mapping[str, bytes]
 ) -> list[dict[str, Any]]:
-    entries = []
-    for name, table in tables.items():
-        with Writer(storage, f"{prefix}{name}.parquet", table.schema) as writer:
-            writer.write(table)
-        entries.append(writer.entry())
+    def write(name: str) -> dict[str, Any]:
+        with Writer(storage, f"{prefix}{name}.parquet", tables[name].schema) as writer:
+            writer.write(tables[name])
+        return writer.entry()
+
+    # To compress is work for every core, and a disk or a store takes its time for each file.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        entries = list(pool.map(write, tables))
     for name, content in messages.items():
         with storage.writing(f"{prefix}{_MESSAGES}/{name}") as file:
             file.write(content)

@@ -4,7 +4,7 @@ Rows of the register have two time axes: the days on which they hold and the mom
 became known.
 """
 
-from kwartier.steps.register.points import OnDay, Register
+from kwartier.steps.register.points import Areas, OnDay, Register
 from kwartier.steps.register.rows import COLUMNS, Part, part_of
 
-__all__ = ["COLUMNS", "OnDay", "Part", "Register", "part_of"]
+__all__ = ["COLUMNS", "Areas", "OnDay", "Part", "Register", "part_of"]

@@ -5,9 +5,9 @@ Source: NBNL register model; domain §4; decisions §2, §3, §21.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,18 @@ from kwartier.parameters import Parameters
 from kwartier.steps.register.rows import Connection, Part, Party, numbered_holders
 from kwartier.validity import Axes, History
 
+_T = TypeVar("_T")
 _Words = TypeVar("_Words")
+
+# Columns of a register, as they are put together: axes, annual volumes, party and connection.
+_AXES = len(Axes._fields)
+_NAMED = _AXES + 4
 
 
 class Map(Protocol):
     """Calls a function with each of some numbers and gives what it gave, in their order."""
 
-    def __call__(self, act: Callable[[int], OnDay], of: Iterable[int], /) -> Iterable[OnDay]:
+    def __call__(self, act: Callable[[int], _T], of: Iterable[int], /) -> Iterable[_T]:
         """Call it."""
 
 
@@ -37,36 +42,74 @@ class OnDay(NamedTuple):
     found: Records
 
 
+class Areas(Mapping[str, OnDay]):
+    """The points of the grid areas on a market day; of each resolved when it is first asked for.
+
+    Parameters
+    ----------
+    count : how many points each area has.
+    resolve : gives what an area has.
+    """
+
+    def __init__(self, count: Mapping[str, int], resolve: Callable[[str], OnDay]) -> None:
+        self._count, self._resolve = count, resolve
+        self._resolved: dict[str, OnDay] = {}
+
+    def has(self, grid_area: str) -> bool:
+        """Tell whether an area has any point."""
+        return self._count[grid_area] > 0
+
+    def __getitem__(self, grid_area: str) -> OnDay:
+        """Give the points of an area, and what is doubtful of them."""
+        if grid_area not in self._resolved:
+            self._resolved[grid_area] = self._resolve(grid_area)
+        return self._resolved[grid_area]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._count)
+
+    def __len__(self) -> int:
+        return len(self._count)
+
+
 class Register:
     """The register as known at a moment, ready to be asked for any day.
 
     Parameters
     ----------
     parts : all rows that were known by then, in any order.
+    mapped : goes through columns: map(), or that of a pool of threads.
 
     Attributes
     ----------
     until : the moment at which the last of the rows became known [s UTC].
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], mapped: Map = map) -> None:
         parties: dict[Party, int] = {}
         connections: dict[Connection, int] = {}
-        axes = Axes(*map(np.concatenate, zip(*(part.axes for part in parts), strict=True)))
-        party, connection = (
-            np.concatenate(columns)
-            for columns in zip(
-                *(
-                    (
-                        _renumbered(part.party, part.parties, parties),
-                        _renumbered(part.connection, part.connections, connections),
-                    )
-                    for part in parts
-                ),
-                strict=True,
+        renumbered = [
+            (_places(part.parties, parties), _places(part.connections, connections))
+            for part in parts
+        ]
+
+        def whole(column: int) -> npt.NDArray[Any]:
+            """Put a column of all parts together."""
+            if column < _AXES:
+                return np.concatenate([part.axes[column] for part in parts])
+            if column < _NAMED:
+                return np.concatenate([part.annual[column - _AXES] for part in parts])
+            named = column - _NAMED
+            return np.concatenate(
+                [
+                    of[named][(part.party, part.connection)[named]]
+                    for part, of in zip(parts, renumbered, strict=True)
+                ]
             )
-        )
-        annual = [np.concatenate(of) for of in zip(*(part.annual for part in parts), strict=True)]
+
+        columns = list(mapped(whole, range(_NAMED + 2)))
+        axes, annual = Axes(*columns[:_AXES]), columns[_AXES:_NAMED]
+        party, connection = columns[_NAMED:]
         self._history = History(axes)
         self.until = self._history.until
         row = self._history.row
@@ -88,39 +131,34 @@ class Register:
         """List the points that the register knows on any day, sorted."""
         return np.unique(self._history.subject)
 
-    def on(self, day: date, parameters: Parameters, mapped: Map = map) -> dict[str, OnDay]:
+    def on(self, day: date, parameters: Parameters) -> Areas:
         """Give the points of each grid area on a market day, and what is doubtful of them.
 
-        Parameters
-        ----------
-        mapped : goes through the areas: map(), or that of a pool of threads.
-
-        Returns
-        -------
-        by grid area; register_gap, register_overlap, annual_volume_absurd and loss_point_twice
-        among the findings.
+        register_gap, register_overlap, annual_volume_absurd and loss_point_twice are among the
+        findings.
         """
         row, times, gone = self._history.on(periods.number(day))
         terms = _terms(self._connections, day, parameters)
-        lot = self._lot_of(row)
-        order = np.argsort(lot, kind="stable")
-        ends = np.cumsum(np.bincount(lot, minlength=2 * len(self._areas)))
-        lots = np.split(order, ends[:-1])
+        named = (self._party, self._connection, self._area_of, self._by_customer)
+        rows, ends = kernels.by_lot(row, *named, 2 * len(self._areas))
+        lots = dict(zip(self._areas, np.split(rows, ends[:-1])[::2], strict=True))
+        others_of = dict(zip(self._areas, np.split(rows, ends[:-1])[1::2], strict=True))
+        several = np.nonzero(times > 1)[0]
+        doubled, times = row[several], times[several]
+        area_of_doubled = self._lot_of(doubled) // 2
         area_of_gone = self._lot_of(np.searchsorted(self._history.subject, gone)) // 2
 
-        def of_area(index: int) -> OnDay:
-            name = self._areas[index]
-            of_customers, of_others = lots[2 * index : 2 * index + 2]
-            points, absurd = self._points(name, row[of_customers], terms)
-            others, odd = self._others(name, row[of_others], terms)
-            here = np.concatenate([of_customers, of_others])
-            doubled = here[times[here] > 1]
+        def resolve(area: str) -> OnDay:
+            index = self._areas.index(area)
+            points, absurd = self._points(area, lots[area], terms)
+            others, odd = self._others(area, others_of[area], terms)
+            here = area_of_doubled == index
             found = [
                 findings.records("register_gap", gone[area_of_gone == index], limit=1),
                 findings.records(
                     "register_overlap",
-                    self._history.subject[row[doubled]],
-                    observed=times[doubled],
+                    self._history.subject[doubled[here]],
+                    observed=times[here],
                     limit=1,
                 ),
                 absurd,
@@ -128,7 +166,8 @@ class Register:
             ]
             return OnDay(points, others, np.concatenate(found))
 
-        return dict(zip(self._areas, mapped(of_area, range(len(self._areas))), strict=True))
+        count = {area: len(lots[area]) + len(others_of[area]) for area in self._areas}
+        return Areas(count, resolve)
 
     def _lot_of(self, row: Int64s) -> npt.NDArray[np.int16]:
         """Give twice the index of the area of each row, and one more where it is no customer's."""
@@ -139,9 +178,10 @@ class Register:
         """Give some points of a grid area on a market day: those of the numbers given, sorted."""
         row = self._history.on(periods.number(day), among).row
         here = self._lot_of(row) == 2 * self._areas.index(grid_area)
-        return self._points(grid_area, row[here], _terms(self._connections, day, parameters))[0]
+        rows = row[here].astype(np.int32)
+        return self._points(grid_area, rows, _terms(self._connections, day, parameters))[0]
 
-    def _points(self, area: str, rows: Int64s, terms: _Terms) -> tuple[Points, Records]:
+    def _points(self, area: str, rows: Int32s, terms: _Terms) -> tuple[Points, Records]:
         # Parties and kinds are few, and of their combinations few occur.
         occurs = np.zeros((len(self._parties), len(terms.kinds)), bool)
         kernels.mark_cells(rows, self._party, self._connection, terms.kind, occurs)
@@ -155,7 +195,7 @@ class Register:
         most = np.where(terms.small, terms.most, 0)
         return self._filled(area, rows, most, cell_of, [cell for cell, *_ in cells], terms)
 
-    def _others(self, area: str, rows: Int64s, terms: _Terms) -> tuple[AreaPoints, Records]:
+    def _others(self, area: str, rows: Int32s, terms: _Terms) -> tuple[AreaPoints, Records]:
         of = [self._connections[i] for i in self._connection[rows].tolist()]
         parties = [self._parties[i] for i in self._party[rows].tolist()]
         reckoned = np.array([one.group == codes.UNMETERED for one in self._connections], bool)
@@ -191,7 +231,7 @@ class Register:
     def _filled(
         self,
         area: str,
-        rows: Int64s,
+        rows: Int32s,
         most: Int64s,
         cell_of: Int64s,
         cells: Sequence[Cell],
@@ -232,7 +272,7 @@ class Register:
             return points, np.empty(0, findings.RECORD)
         return points, _cap(points, most[self._connection[rows]])
 
-    def _holder_of(self, rows: Int64s) -> Int64s | None:
+    def _holder_of(self, rows: Int32s) -> Int64s | None:
         """Tell who holds the point of each row; a point of which it is not said is held apart."""
         if self._holder is None:
             return None
@@ -310,7 +350,6 @@ def _cap(points: Points, cap: Int64s) -> Records:
     return found
 
 
-def _renumbered(code: Int32s, words: Sequence[_Words], all_words: dict[_Words, int]) -> Int32s:
+def _places(words: Sequence[_Words], all_words: dict[_Words, int]) -> Int32s:
     """Give the numbers that words have among the words of all parts."""
-    place = np.array([all_words.setdefault(word, len(all_words)) for word in words], np.int32)
-    return np.asarray(place[code], np.int32)
+    return np.array([all_words.setdefault(word, len(all_words)) for word in words], np.int32)
