@@ -52,19 +52,15 @@ def ingest(
     """
     moment = seconds(recorded_at)
     with home.writing():
-        home.deliveries()  # once read, so that two threads may ask
+        paths, inputs, skipped = new_files(home, sources, "readings", moment)
+        if not paths:
+            return Intake(None, skipped=tuple(skipped))
+        in_order(home, "readings", moment)
+        door = Door(home, moment, progress)
+        name = identity([inputs, moment])
+        batches = door.batches(ahead(files.read_readings(paths, clock)))
+        ordered = sorting.ordered(batches, ORDER, home.scratch())
         with ThreadPoolExecutor(cores()) as pool:
-            # The register is read while the files are hashed.
-            opened = pool.submit(Door, home, moment, progress)
-            paths, inputs, skipped = new_files(home, sources, "readings", moment)
-            if not paths:
-                return Intake(None, skipped=tuple(skipped))
-            in_order(home, "readings", moment)
-            door = opened.result()
-            name = identity([inputs, moment])
-            # To judge cells, to judge what they say, and to put it in order: each in its thread.
-            batches = ahead(door.batches(ahead(files.read_readings(paths, clock))))
-            ordered = sorting.ordered(batches, ORDER, home.scratch())
             write = partial(_write_layer, home, door.areas, name, moment)
             layers = list(pool.map(write, ordered))
         return deliver_rows(
