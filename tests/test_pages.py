@@ -100,7 +100,9 @@ def test_other_layouts_are_not_read(tmp_path: Path, layout: dict[str, Any]) -> N
     [
         pa.schema([pa.field("reading_wh", pa.list_(ELEMENT))]),
         pa.schema([pa.field("reading_wh", pa.list_(pa.int32()), nullable=False)]),
-        pa.schema([pa.field("reading_wh", pa.list_(pa.field("element", pa.int64(), False)), False)]),
+        pa.schema(
+            [pa.field("reading_wh", pa.list_(pa.field("element", pa.int64(), False)), False)]
+        ),
     ],
 )
 def test_lists_that_can_hold_nothing_or_more_are_not_read(

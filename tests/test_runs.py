@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
-from kwartier import Home, runs
+from kwartier import Home, HomeError, runs
 from kwartier.adapters.ledger import Run
 from kwartier.runs import allocating
 from tests.closing import (
@@ -182,6 +182,35 @@ def test_a_file_that_is_lost_does_not_keep_other_areas_waiting(plain: Market) ->
     again = runs.run_due(home, at=NOON + LATER, threads=1)
     (mended,) = [run for run in again if run.market_day == DAY]
     assert (mended.grid_area, mended.state, mended.publication) == (AREA, "complete", 1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_is_read_ahead_and_lost_fails_the_run_that_asks_for_it(
+    plain: Market, threads: int
+) -> None:
+    first, second = AREA, OTHER_AREA
+    assert first < second
+    # The first area has shapes of its own, and asks for no other.
+    plain.parameters("min_points_for_shape: {values: {2020-01-01: 1}}\n")
+    plain.register(point(ean(700), consumption_type="AZI"), point(ean(701), grid_area=second))
+    both = [read(flat(DAY), ean(700), register=register) for register in ("1.8.0", "2.8.0")]
+    plain.deliver(*both, read(flat(DAY), ean(701)), recorded_at=NOON)
+    readings = plain.home.root / "readings" / f"market_day={DAY}" / f"grid_area={second}"
+    kept = {path: path.read_bytes() for path in readings.iterdir()}
+    for path, content in kept.items():
+        path.write_bytes(content[:4] + bytes(200) + content[204:])  # its end is whole
+    with pytest.raises(HomeError, match="is damaged"):
+        plain.allocate(threads=threads)
+    made = {run.grid_area: run.state for run in runs.ledger_of(plain.home).runs()}
+    assert made == {first: "complete", second: "failed"}
+    for path, content in kept.items():
+        path.write_bytes(content)
+    plain = Market(plain.home.root.parent)
+    again = plain.allocate(threads=threads)
+    assert [(run.grid_area, run.state) for run in again] == [
+        (first, "complete"),
+        (second, "complete"),
+    ]
 
 
 def test_two_processes_make_each_due_run_once(market: Market) -> None:

@@ -118,19 +118,22 @@ def run_due(
         published = running.published([one.market_day for one in asked])
         made = []
         for one in asked:
-            for area in areas:
-                question = Question(one.market_day, area, one.kind, moment)
-                # Whether an area has points is not asked of a hundred days that were made.
-                if (one.market_day, area, one.kind) in answered:
-                    continue
-                # Of an area that has none any more, what was published must be withdrawn.
-                if (one.market_day, area) not in published and not way.has(one.market_day, area):
-                    continue
+            day = one.market_day
+            # Whether an area has points is not asked of a hundred days that were made; and of an
+            # area that has none any more, what was published must be withdrawn.
+            to_make = [
+                area
+                for area in areas
+                if (day, area, one.kind) not in answered
+                and ((day, area) in published or way.has(day, area))
+            ]
+            for area, following in zip(to_make, [*to_make[1:], None], strict=True):
+                question = Question(day, area, one.kind, moment)
                 run = running.claim(question)
                 if run is not None:
                     for kind in one.passed_over:
                         running.miss(replace(question, kind=kind))
-                    made.append(running.make_or_fail(run))
+                    made.append(running.make_or_fail(run, following))
     return made
 
 
@@ -200,12 +203,14 @@ def _run(
             raise HomeError(f"no readings of {', '.join(empty[:5])}; 'kwartier ingest FILE' first")
         running.expect(sum(blocks.values()))
         made = []
-        for (day, area), following in zip(asked, [*asked[1:], None], strict=True):
+        for (day, area), (next_day, following) in zip(
+            asked, [*asked[1:], (None, None)], strict=True
+        ):
             question = Question(day, area, kind, moment)
             run = running.claim(running.taken_up(question, exactly=known_at is not None))
             if run is None:
                 raise HomeError(f"another kwartier is making this run of {day}; wait for it")
-            made.append(running.make(run, following))
+            made.append(running.make(run, following if next_day == day else None))
         running.done()
     return made
 
@@ -333,17 +338,17 @@ class _Running:
         for run in self._runner.left_behind(question.market_day, question.grid_area, question.kind):
             self._runner.give_up(run, "its worker was gone, and a later run of the day is due")
 
-    def make_or_fail(self, run: Run) -> Run:
+    def make_or_fail(self, run: Run, following: str | None) -> Run:
         """Make a claimed run; where the home fails it is given as failed, with the reason."""
         try:
-            return self.make(run)
+            return self.make(run, following)
         except HomeError:
             return steadily(lambda: self._ledger.get(run.run))
 
-    def make(self, run: Run, following: tuple[date, str] | None = None) -> Run:
+    def make(self, run: Run, following: str | None) -> Run:
         """Make a claimed run; one that is unchanged gives the earlier run that it is.
 
-        following : the day and area of the run that is asked for next.
+        following : the area of which the day's run is made next.
         """
         if self._day is not None and self._day < run.market_day:
             for way in self._ways.values():
@@ -351,9 +356,8 @@ class _Running:
         self._day, self._run = run.market_day, run
         way = self.way(run.known_at)
         way.ahead(run.market_day, run.grid_area)
-        # The points of a second day would be much to hold.
-        if following is not None and following[0] == run.market_day:
-            way.ahead(*following)
+        if following is not None:
+            way.ahead(run.market_day, following)
         made = self._runner.make(run, way)
         self._run = None
         same = made.same_as
