@@ -26,6 +26,7 @@ _SPLIT, _RUNS, _DATA = 9, 3, 0  # BYTE_STREAM_SPLIT, RLE, DATA_PAGE
 # data: numbers, encodings of numbers and of both levels.
 _KIND, _SIZE, _LIES, _CHECKSUM, _PAGE = 1, 2, 3, 4, 5
 _COUNT, _ENCODING, _LEVEL, _OTHER_LEVEL = 1, 2, 3, 4
+_MOST_TO_ONE = 256  # bytes that LZ4 can make of one, so that no footer asks for more memory
 _SHORTEST = 8  # bytes of a page: how long its levels are, twice
 _DEEPEST = 4  # structures within each other
 
@@ -52,6 +53,7 @@ def readings(
         or told.physical_type != "INT32"
         or told.compression != "LZ4"
         or told.dictionary_page_offset is not None
+        or 4 * told.num_values > _MOST_TO_ONE * told.total_compressed_size
         or (levels.max_definition_level, levels.max_repetition_level) != (1, 1)
     ):
         return None
