@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from kwartier import (
 )
 from kwartier.adapters import sorting
 from kwartier.adapters.store import day_rows
+from kwartier.adapters.store import home as store_home
 from kwartier.arrays import NOT_READ, Rows
 from kwartier.parameters import ParameterError
 from kwartier.runs import ledger_of
@@ -569,6 +572,7 @@ def test_the_same_parameters_again_change_nothing_but_after_others_they_do(way: 
         (b"outlier_factor: 3", "outlier_factor: expected 'values"),
         (b"outlier_factor: {values: {2026-01-01: many}}", "2026-01-01 on cannot be read"),
         (b"outlier_factor: {values: {2126-01-01: many}}", "2126-01-01 on cannot be read"),
+        (b"min_points_for_shape: {values: {2026-01-01: 0}}", "a whole number above 0"),
         (b"outlier_factor: {values: {1 March: 3}}", "dates are ISO"),
         (b"outlier_factor: {values: {1899-12-31: 3}}", "no value holds on 1899-12-31"),
         (b"outlier_factor: [", "not YAML"),
@@ -587,6 +591,25 @@ def test_parameters_that_cannot_be_read_are_refused(
     assert homes.contents(way.home.root) == before
     with pytest.raises(FileRefused, match="expected a file"):
         take_parameters(way.home, tmp_path / "none.yaml")
+
+
+def test_threads_that_look_at_a_home_at_once_find_each_file_once(
+    way: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer that is named twice would count twice."""
+    for _ in range(3):
+        way.deliver(read(flat()))
+    usual, threads = store_home.read_json, 8
+
+    def slow(path: Path) -> dict[str, Any]:
+        time.sleep(0.01)  # the others come by meanwhile
+        return usual(path)
+
+    monkeypatch.setattr(store_home, "read_json", slow)
+    home = Home(way.home.root)
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(lambda _: len(home.layers(DAY, market.AREA)), range(threads)))
+    assert found == [len(way.home.layers(DAY, market.AREA))] * threads
 
 
 def test_a_run_as_known_before_takes_the_parameters_of_then(way: Market) -> None:

@@ -291,6 +291,7 @@ def _digits(value: Any, length: int) -> str:
 _READ: dict[str, Any] = {
     "legal_ground": lambda v: v if isinstance(v, date) else date.fromisoformat(v),
     "limit_margin": lambda v: Fraction(str(v)),
+    "min_points_for_shape": _above_zero,  # nothing is the mean of no points
     "reference_areas": lambda v: {str(k): str(a) for k, a in v.items()},
     "default_annual_offtake_wh": lambda v: {c: int(v[c]) for c in codes.PROFILE_CATEGORIES},
     "default_low_share": _share,

@@ -47,6 +47,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -105,6 +106,7 @@ class Home:
         self, root: str | os.PathLike[str], *, create: bool = False, storage: str | None = None
     ) -> None:
         self.root = Path(root)
+        self._listing = Lock()
         self._manifests: dict[str, dict[str, Any]] = {}
         self._files: dict[str, list[tuple[dict[str, Any], dict[str, Any]]]] = {}
         if create:
@@ -161,13 +163,16 @@ class Home:
         folder = self.root / "deliveries"
         # Who receives documents has very many: only names are looked at again.
         names = sorted(os.listdir(folder)) if folder.is_dir() else []
-        for name in names:
-            if name not in self._manifests and name.endswith(".json"):  # a manifest never changes
-                manifest = read_json(folder / name)
-                self._manifests[name] = manifest
-                for file in manifest["files"]:
-                    place = str(Path(file["path"]).parent)
-                    self._files.setdefault(place, []).append((manifest, file))
+        with self._listing:  # or two threads would name a file twice
+            for name in names:
+                if name not in self._manifests and name.endswith(
+                    ".json"
+                ):  # a manifest never changes
+                    manifest = read_json(folder / name)
+                    self._manifests[name] = manifest
+                    for file in manifest["files"]:
+                        place = str(Path(file["path"]).parent)
+                        self._files.setdefault(place, []).append((manifest, file))
         found = [self._manifests[name] for name in names if name in self._manifests]
         return [d for d in found if known_at is None or d["recorded_at"] <= known_at]
 
