@@ -110,7 +110,7 @@ def run_due(
     runs : that were made now: complete, refused or failed, with the reason.
     """
     moment = seconds(at)
-    with _running(home, threads, afresh, cluster, progress) as running:
+    with _running(home, threads, afresh, cluster, progress, moment) as running:
         way = running.way(moment)
         areas = _wanted(way, grid_area)
         asked = due_of(home, moment)
@@ -177,7 +177,7 @@ def _run(
     progress: Progress,
 ) -> list[Run]:
     days, moment = sorted(set(days_of(days))), seconds(known_at)
-    with _running(home, threads, afresh, cluster, progress) as running:
+    with _running(home, threads, afresh, cluster, progress, moment) as running:
         way = running.way(moment)
         published = running.published(days) if kind != TRIAL else set()
         asked = [
@@ -233,15 +233,17 @@ class _Running:
         afresh: bool,
         cluster: Cluster | None,
         progress: Progress,
+        known_at: int,
     ) -> None:
         self._home, self._threads, self._afresh, self._cluster = home, threads, afresh, cluster
-        self._ledger = ledger_of(home)
-        self._runner = Runner(home, self._ledger, worker)
         self._ways: dict[int, Way] = {}
         self._progress = progress
         self._run: Run | None = None
         self._done, self._total, self._counting = 0, 0, Lock()
         self._day: date | None = None
+        self.way(known_at)  # its register is read while the library of the ledger is loaded
+        self._ledger = ledger_of(home)
+        self._runner = Runner(home, self._ledger, worker)
 
     def way(self, known_at: int) -> Way:
         """Give the way as known at a moment; a run that is taken over may know less."""
@@ -371,10 +373,11 @@ def _running(
     afresh: bool,
     cluster: Cluster | None,
     progress: Progress,
+    known_at: int,
 ) -> Iterator[_Running]:
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:12]}"
     with home.present(worker):
-        running = _Running(home, worker, threads, afresh, cluster, progress)
+        running = _Running(home, worker, threads, afresh, cluster, progress, known_at)
         try:
             yield running
         finally:

@@ -25,7 +25,7 @@ from kwartier.parameters import Parameters
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
-from kwartier.steps.register import Areas
+from kwartier.steps.register import Areas, Register
 
 _T = TypeVar("_T")
 _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
@@ -139,8 +139,7 @@ class Way:
         self._afresh, self._cluster = afresh, cluster
         self._threads, self._on_block, self._alive = threads, on_block, alive
         self._behind = ThreadPoolExecutor(1)
-        home.deliveries()  # once read, so that two threads may ask
-        register = self._behind.submit(register_of, home, known_at)
+        self._register = self._behind.submit(register_of, home, known_at)
         kernels.load()
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
@@ -155,7 +154,16 @@ class Way:
         self._layers: dict[tuple[date, str], set[store.Layer]] = {}
         self._read: set[store.Layer] = set()
         self._reaches_back: bool | None = None
-        self.register = register.result()
+
+    @property
+    def register(self) -> Register:
+        """The register, once it is read.
+
+        Raises
+        ------
+        HomeError : none was known.
+        """
+        return self._register.result()
 
     def _parameters_of(self, day: date) -> Parameters:
         return parameters_of(self._home, day, self._known_at)
