@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from threading import Lock
 from uuid import uuid4
 
@@ -127,13 +128,13 @@ def run_due(
                 if (day, area, one.kind) not in answered
                 and ((day, area) in published or way.has(day, area))
             ]
-            for area, following in zip(to_make, [*to_make[1:], None], strict=True):
+            for area, after in zip(to_make, [*to_make[1:], None], strict=False):
                 question = Question(day, area, one.kind, moment)
                 run = running.claim(question)
                 if run is not None:
                     for kind in one.passed_over:
                         running.miss(replace(question, kind=kind))
-                    made.append(running.make_or_fail(run, following))
+                    made.append(running.make_or_fail(run, after))
     return made
 
 
@@ -203,14 +204,13 @@ def _run(
             raise HomeError(f"no readings of {', '.join(empty[:5])}; 'kwartier ingest FILE' first")
         running.expect(sum(blocks.values()))
         made = []
-        for (day, area), (next_day, following) in zip(
-            asked, [*asked[1:], (None, None)], strict=True
-        ):
+        following = [area if day == on else None for (on, _), (day, area) in pairwise(asked)]
+        for (day, area), after in zip(asked, [*following, None], strict=False):
             question = Question(day, area, kind, moment)
             run = running.claim(running.taken_up(question, exactly=known_at is not None))
             if run is None:
                 raise HomeError(f"another kwartier is making this run of {day}; wait for it")
-            made.append(running.make(run, following if next_day == day else None))
+            made.append(running.make(run, after))
         running.done()
     return made
 
@@ -340,17 +340,17 @@ class _Running:
         for run in self._runner.left_behind(question.market_day, question.grid_area, question.kind):
             self._runner.give_up(run, "its worker was gone, and a later run of the day is due")
 
-    def make_or_fail(self, run: Run, following: str | None) -> Run:
+    def make_or_fail(self, run: Run, after: str | None) -> Run:
         """Make a claimed run; where the home fails it is given as failed, with the reason."""
         try:
-            return self.make(run, following)
+            return self.make(run, after)
         except HomeError:
             return steadily(lambda: self._ledger.get(run.run))
 
-    def make(self, run: Run, following: str | None) -> Run:
+    def make(self, run: Run, after: str | None) -> Run:
         """Make a claimed run; one that is unchanged gives the earlier run that it is.
 
-        following : the area of which the day's run is made next.
+        after : the area of which the day's run is made next.
         """
         if self._day is not None and self._day < run.market_day:
             for way in self._ways.values():
@@ -358,8 +358,8 @@ class _Running:
         self._day, self._run = run.market_day, run
         way = self.way(run.known_at)
         way.ahead(run.market_day, run.grid_area)
-        if following is not None:
-            way.ahead(run.market_day, following)
+        if after is not None:
+            way.ahead(run.market_day, after)
         made = self._runner.make(run, way)
         self._run = None
         same = made.same_as
