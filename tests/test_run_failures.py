@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -21,7 +22,7 @@ from kwartier.adapters.ledger import LedgerError, Run, Unreachable
 from kwartier.adapters.ledger.database import Database
 from kwartier.adapters.store import NO_MESSAGES
 from kwartier.apps.cli import app
-from kwartier.runs import running
+from kwartier.runs import running, way
 from tests.closing import (
     LATER,
     Clock,
@@ -292,6 +293,29 @@ def test_a_worker_shows_life_while_it_works(
     monkeypatch.setattr(type(runs.ledger_of(plain.home)), "renew", shown)
     due(plain, NOON, progress=meanwhile)
     assert leases[0] == NOON.timestamp() + running.LEASE // 2 + running.LEASE
+
+
+def test_a_run_that_waits_for_its_readings_shows_life(
+    plain: Market, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock(NOON)
+    monkeypatch.setattr(way, "_BEAT", 0.01)
+    shown, seen = threading.Event(), []
+    ledger = type(runs.ledger_of(plain.home))
+    usual = ledger.renew
+
+    def renew(*arguments: Any, **options: Any) -> Run:
+        shown.set()
+        return usual(*arguments, **options)
+
+    def meanwhile(done: int, total: int | None) -> None:
+        if not seen:  # while a block is read
+            clock(NOON + timedelta(seconds=running.LEASE // 2))
+            seen.append(shown.wait(30))
+
+    monkeypatch.setattr(ledger, "renew", renew)
+    due(plain, NOON, progress=meanwhile)
+    assert seen == [True]
 
 
 def test_workers_that_come_and_go_are_never_taken_for_dead(plain: Market) -> None:

@@ -13,6 +13,7 @@ import pytest
 from kwartier import Home, HomeError, runs
 from kwartier.adapters.ledger import Run
 from kwartier.runs import allocating
+from kwartier.runs.way import Way
 from tests.closing import (
     LATER,
     METERED,
@@ -211,6 +212,21 @@ def test_what_is_read_ahead_and_lost_fails_the_run_that_asks_for_it(
         (first, "complete"),
         (second, "complete"),
     ]
+
+
+def test_what_was_read_ahead_and_not_asked_for_does_no_harm_to_another_day(plain: Market) -> None:
+    """Another process made the run, or it was refused before it asked."""
+    readings = plain.home.root / "readings" / f"market_day={DAY}" / f"grid_area={AREA}"
+    for path in readings.iterdir():
+        content = path.read_bytes()
+        path.write_bytes(content[:4] + bytes(200) + content[204:])  # its end is whole
+    known_at = int((NOON + LATER).timestamp())
+    way = Way(plain.home, known_at, 1, False, lambda done: None, lambda: None)
+    way.ahead(DAY, AREA)
+    way._behind.shutdown()  # waits for it
+    way.forget(DAY)
+    with pytest.raises(HomeError, match="is damaged"):
+        Way(plain.home, known_at, 1, False, lambda done: None, lambda: None).take(DAY, AREA)
 
 
 def test_two_processes_make_each_due_run_once(market: Market) -> None:

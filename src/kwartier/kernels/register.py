@@ -10,31 +10,22 @@ from kwartier.kernels.compiled import compiled
 
 
 @compiled
-def by_lot(
-    rows: Any, party: Any, connection: Any, area_of: Any, by_customer: Any, lots: int
-) -> Any:
-    """Put rows in order of their lot: twice the area, and one more where it is no customer's.
-
-    Parameters
-    ----------
-    rows : some of all rows.
-    party, connection : (all rows), indexes of both.
-    area_of, by_customer : (parties), (connections).
+def by_lot(rows: Any, lot: Any, lots: int) -> Any:
+    """Put rows in order of the lot of each, below `lots`; within a lot they stay as they come.
 
     Returns
     -------
-    rows, ends : int32, as they come within a lot; where each lot ends, (lots).
+    rows, ends : int32; where each lot ends, (lots).
     """
     ends = np.zeros(lots + 1, np.int64)
-    for row in rows:
-        ends[2 * area_of[party[row]] + (not by_customer[connection[row]]) + 1] += 1
+    for i in range(rows.size):
+        ends[lot[i] + 1] += 1
     ends = np.cumsum(ends)
     at = ends[:-1].copy()
     ordered = np.empty(rows.size, np.int32)
-    for row in rows:
-        lot = 2 * area_of[party[row]] + (not by_customer[connection[row]])
-        ordered[at[lot]] = row
-        at[lot] += 1
+    for i in range(rows.size):
+        ordered[at[lot[i]]] = rows[i]
+        at[lot[i]] += 1
     return ordered, ends[1:]
 
 

@@ -328,7 +328,11 @@ class Way:
     def forget(self, day: date) -> None:
         """Let go of what only the day's own run needs."""
         for key in [key for key in self._visits if key[0] <= day]:
-            self._measured_in(*key)
+            visit = self._visits[key]
+            # What was begun ahead and not asked for, or failed, is of no use to another day.
+            if visit.done() and visit.exception() is None:
+                self._measured_in(*key)
+            visit.cancel()
             del self._visits[key]
 
     def take(self, day: date, grid_area: str) -> Made:

@@ -22,15 +22,13 @@ from kwartier.validity import Axes, History
 _T = TypeVar("_T")
 _Words = TypeVar("_Words")
 
-# Columns of a register, as they are put together: axes, annual volumes, party and connection.
 _AXES = len(Axes._fields)
-_NAMED = _AXES + 4
 
 
 class Map(Protocol):
-    """Calls a function with each of some numbers and gives what it gave, in their order."""
+    """Calls a function with each of some things and gives what it gave, in their order."""
 
-    def __call__(self, act: Callable[[int], _T], of: Iterable[int], /) -> Iterable[_T]:
+    def __call__(self, act: Callable[[Any], _T], of: Iterable[Any], /) -> Iterable[_T]:
         """Call it."""
 
 
@@ -88,28 +86,14 @@ class Register:
     def __init__(self, parts: Sequence[Part], mapped: Map = map) -> None:
         parties: dict[Party, int] = {}
         connections: dict[Connection, int] = {}
-        renumbered = [
-            (_places(part.parties, parties), _places(part.connections, connections))
-            for part in parts
+        columns = [
+            *zip(*(part.axes for part in parts), strict=True),
+            *zip(*(part.annual for part in parts), strict=True),
+            [_places(part.parties, parties)[part.party] for part in parts],
+            [_places(part.connections, connections)[part.connection] for part in parts],
         ]
-
-        def whole(column: int) -> npt.NDArray[Any]:
-            """Put a column of all parts together."""
-            if column < _AXES:
-                return np.concatenate([part.axes[column] for part in parts])
-            if column < _NAMED:
-                return np.concatenate([part.annual[column - _AXES] for part in parts])
-            named = column - _NAMED
-            return np.concatenate(
-                [
-                    of[named][(part.party, part.connection)[named]]
-                    for part, of in zip(parts, renumbered, strict=True)
-                ]
-            )
-
-        columns = list(mapped(whole, range(_NAMED + 2)))
-        axes, annual = Axes(*columns[:_AXES]), columns[_AXES:_NAMED]
-        party, connection = columns[_NAMED:]
+        *of_rows, party, connection = mapped(np.concatenate, columns)
+        axes, annual = Axes(*of_rows[:_AXES]), of_rows[_AXES:]
         self._history = History(axes)
         self.until = self._history.until
         row = self._history.row
@@ -139,8 +123,7 @@ class Register:
         """
         row, times, gone = self._history.on(periods.number(day))
         terms = _terms(self._connections, day, parameters)
-        named = (self._party, self._connection, self._area_of, self._by_customer)
-        rows, ends = kernels.by_lot(row, *named, 2 * len(self._areas))
+        rows, ends = kernels.by_lot(row, self._lot_of(row), 2 * len(self._areas))
         lots = dict(zip(self._areas, np.split(rows, ends[:-1])[::2], strict=True))
         others_of = dict(zip(self._areas, np.split(rows, ends[:-1])[1::2], strict=True))
         several = np.nonzero(times > 1)[0]
