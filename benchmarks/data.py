@@ -29,7 +29,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from kwartier import codes, parameters, periods, runs
-from kwartier.adapters.store import Home
+from kwartier.adapters.store import Home, registers
 from kwartier.adapters.store import day_rows as kept_rows
 from kwartier.arrays import NOT_READ, Rows
 from kwartier.simulation import many
@@ -52,7 +52,7 @@ LONG = pa.schema(
 def place(folder: Path, points: int, seed: int, doubtful: float, late: float = 0.0) -> Path:
     """Name the folder of a day; code that lays out files otherwise makes another folder."""
     made_by = (
-        b"".join(Path(str(m.__file__)).read_bytes() for m in (kept_rows, many))
+        b"".join(Path(str(m.__file__)).read_bytes() for m in (kept_rows, many, registers))
         + Path(__file__).read_bytes()
     )
     code = hashlib.sha256(made_by).hexdigest()[:8]
@@ -107,8 +107,7 @@ def _chunks(points: int, size: int) -> Iterator[np.ndarray[Any, np.dtype[np.int6
 
 def _register(at: Path, points: int, seed: int) -> None:
     limit = parameters.load(DAY).limit_wh(many.CAPACITY)
-    home = Home(at / "home", create=True)
-    entries, writers = [], []
+    writers = []
     for chunk in _chunks(points, REGISTER_CHUNK):
         rows = many.register_rows(chunk, seed)
         few = rows.select(["accounting_point", "grid_area", "brp", "supplier"])
@@ -118,10 +117,16 @@ def _register(at: Path, points: int, seed: int) -> None:
             writers = [pq.ParquetWriter(at / name, table.schema) for name, table in named]
         for writer, table in zip(writers, (rows, few), strict=True):
             writer.write_table(table)
-        # A file a chunk, so that no more than a chunk is in memory.
-        entries.append(home.add(rows, f"register/{len(entries):04d}.parquet"))
     for writer in writers:
         writer.close()
+    home = Home(at / "home", create=True)
+    entries = []
+    for area, places in zip(many.GRID_AREAS, many.places(points, seed), strict=True):
+        # A file a chunk, so that no more than a chunk is in memory.
+        for first in range(0, len(places), REGISTER_CHUNK):
+            rows = many.register_rows(places[first : first + REGISTER_CHUNK], seed)
+            place = registers.place(codes.ean(area), f"{len(entries):04d}")
+            entries.append(home.add(registers.folded(rows), place))
     moment = int(RECORDED.timestamp())
     home.deliver("register", moment, id="register", inputs=[], files=entries, rows_in=points)
 

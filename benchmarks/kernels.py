@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 
 from benchmarks import data
-from kwartier import kernels, parameters, pipeline
+from kwartier import codes, kernels, parameters, pipeline
 from kwartier.arrays import NOT_READ, Int64s, Rows
 from kwartier.runs.moments import register_of
 from kwartier.simulation import many
-from kwartier.steps.register import Register, part_of
+from kwartier.steps.register import Lot, Register, part_of
 
 POINTS = 8_192
 ROUNDS = 20
 KNOWN = int(data.RECORDED.timestamp())
+AREA = codes.ean(many.GRID_AREAS[0])
 
 
 class Block(NamedTuple):
@@ -32,14 +33,10 @@ class Block(NamedTuple):
     day: pipeline.Day
 
 
-def _register() -> Register:
-    place = np.arange(len(many.GRID_AREAS) * POINTS)
-    return Register([part_of(many.register_rows(place, 1), KNOWN)])
-
-
 @pytest.fixture(scope="module")
 def register() -> Register:
-    return _register()
+    rows = many.register_rows(many.places(len(many.GRID_AREAS) * POINTS, 1)[0], 1)
+    return Register(AREA, [Lot(len(rows), lambda: part_of(rows, KNOWN))])
 
 
 @pytest.fixture(scope="module", params=[0.0, 0.3], ids=["whole", "30% doubtful"])
@@ -48,9 +45,8 @@ def block(request: pytest.FixtureRequest, register: Register) -> Block:
     made = many.day_rows(place, data.DAY, 1, request.param)
     whole = data.rows(made, ~made.holed, holed=False)
     holed = data.rows(made, made.holed, holed=True) if made.holed.any() else None
-    area = register.areas()[0]
     held = parameters.load(data.DAY)
-    points = register.on(data.DAY, held)[area].points
+    points = register.on(data.DAY, held).points
     first, last = int(made.number[0]), int(made.number[-1])
     day = pipeline.Day(data.DAY, points, held).between(first, last)[0]
     return Block(whole, holed, day)
@@ -131,12 +127,12 @@ def _volumes(reading: Int64s) -> Int64s:
 def test_reading_a_register(benchmark: Any, tmp_path: Any) -> None:
     """Of 200,000 points, from disk."""
     home = data.Home(data.make(tmp_path, 200_000, 1, 0.0) / "home")
-    benchmark.pedantic(register_of, args=(home, KNOWN), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(register_of, args=(home, AREA, KNOWN), rounds=5, warmup_rounds=1)
 
 
 def test_asking_a_register_for_a_day(benchmark: Any, register: Register) -> None:
     held = parameters.load(data.DAY)
-    benchmark.pedantic(lambda: dict(register.on(data.DAY, held)), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(lambda: register.on(data.DAY, held), rounds=5, warmup_rounds=1)
 
 
 def test_packing(benchmark: Any, block: Block) -> None:

@@ -357,7 +357,7 @@ def test_a_damaged_home_is_told(tmp_path: Path) -> None:
 
     for pattern in (
         "readings/*/*/complete-*.parquet",
-        "register/*.parquet",
+        "register/*/*.parquet",
         "deliveries/*.json",
     ):
         told = damaged(pattern, b"PAR1 half")

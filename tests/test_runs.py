@@ -189,11 +189,11 @@ def test_a_file_that_is_lost_does_not_keep_other_areas_waiting(plain: Market) ->
 def test_what_is_read_ahead_and_lost_fails_the_run_that_asks_for_it(
     plain: Market, threads: int
 ) -> None:
-    first, second = AREA, OTHER_AREA
-    assert first < second
+    first, second = AREA, OTHER_AREA  # the second has more points, and so comes last
     # The first area has shapes of its own, and asks for no other.
     plain.parameters("min_points_for_shape: {values: {2020-01-01: 1}}\n")
-    plain.register(point(ean(700), consumption_type="AZI"), point(ean(701), grid_area=second))
+    many = [point(ean(701 + n), grid_area=second) for n in range(20)]
+    plain.register(point(ean(700), consumption_type="AZI"), *many)
     both = [read(flat(DAY), ean(700), register=register) for register in ("1.8.0", "2.8.0")]
     plain.deliver(*both, read(flat(DAY), ean(701)), recorded_at=NOON)
     readings = plain.home.root / "readings" / f"market_day={DAY}" / f"grid_area={second}"
@@ -221,12 +221,12 @@ def test_what_was_read_ahead_and_not_asked_for_does_no_harm_to_another_day(plain
         content = path.read_bytes()
         path.write_bytes(content[:4] + bytes(200) + content[204:])  # its end is whole
     known_at = int((NOON + LATER).timestamp())
-    way = Way(plain.home, known_at, 1, False, lambda done: None, lambda: None)
+    way = Way(plain.home, known_at, AREA, 1, False, lambda done: None, lambda: None)
     way.ahead(DAY, AREA)
     way._behind.shutdown()  # waits for it
     way.forget(DAY)
     with pytest.raises(HomeError, match="is damaged"):
-        Way(plain.home, known_at, 1, False, lambda done: None, lambda: None).take(DAY, AREA)
+        Way(plain.home, known_at, AREA, 1, False, lambda done: None, lambda: None).take(DAY, AREA)
 
 
 def test_two_processes_make_each_due_run_once(market: Market) -> None:

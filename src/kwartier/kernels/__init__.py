@@ -11,7 +11,7 @@ from kwartier.kernels.first_visit import first_visit
 from kwartier.kernels.oddities import both_above, far_from_median, still
 from kwartier.kernels.pages import levels_are, put_together
 from kwartier.kernels.readings import any_read, hold_together, multiplied, not_read
-from kwartier.kernels.register import by_lot, count_held, mark_cells, points_of
+from kwartier.kernels.register import by_customer, count_held, mark_cells, points_of
 from kwartier.kernels.spreading import spread, spread_across, spread_gaps
 from kwartier.kernels.volumes import add_volumes, around_gaps, counted, measured_volumes
 
@@ -20,7 +20,7 @@ __all__ = [
     "any_read",
     "around_gaps",
     "both_above",
-    "by_lot",
+    "by_customer",
     "count_held",
     "counted",
     "far_from_median",

@@ -10,23 +10,37 @@ from kwartier.kernels.compiled import compiled
 
 
 @compiled
-def by_lot(rows: Any, lot: Any, lots: int) -> Any:
-    """Put rows in order of the lot of each, below `lots`; within a lot they stay as they come.
+def by_customer(rows: Any, party: Any, connection: Any, here: Any, of_customer: Any) -> Any:
+    """Part the rows of an area: those of small customers, and all others.
+
+    Parameters
+    ----------
+    rows : the row of each point.
+    party, connection : (all rows), indexes of both.
+    here : (parties), whether it is of the area.
+    of_customer : (connections), whether it is of a small customer.
 
     Returns
     -------
-    rows, ends : int32; where each lot ends, (lots).
+    ours, others : int32, in the order of the rows.
     """
-    ends = np.zeros(lots + 1, np.int64)
+    count = np.zeros(2, np.int64)
     for i in range(rows.size):
-        ends[lot[i] + 1] += 1
-    ends = np.cumsum(ends)
-    at = ends[:-1].copy()
-    ordered = np.empty(rows.size, np.int32)
+        if here[party[rows[i]]]:
+            count[0 if of_customer[connection[rows[i]]] else 1] += 1
+    ours, others = np.empty(count[0], np.int32), np.empty(count[1], np.int32)
+    count[:] = 0
     for i in range(rows.size):
-        ordered[at[lot[i]]] = rows[i]
-        at[lot[i]] += 1
-    return ordered, ends[1:]
+        row = rows[i]
+        if not here[party[row]]:
+            continue
+        if of_customer[connection[row]]:
+            ours[count[0]] = row
+            count[0] += 1
+        else:
+            others[count[1]] = row
+            count[1] += 1
+    return ours, others
 
 
 @compiled

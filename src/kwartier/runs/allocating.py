@@ -111,7 +111,7 @@ def run_due(
     runs : that were made now: complete, refused or failed, with the reason.
     """
     moment = seconds(at)
-    with _running(home, threads, afresh, cluster, progress, moment) as running:
+    with _running(home, grid_area, threads, afresh, cluster, progress, moment) as running:
         way = running.way(moment)
         areas = _wanted(way, grid_area)
         asked = due_of(home, moment)
@@ -122,20 +122,18 @@ def run_due(
             day = one.market_day
             # Whether an area has points is not asked of a hundred days that were made; and of an
             # area that has none any more, what was published must be withdrawn.
-            to_make = [
-                area
-                for area in areas
-                if (day, area, one.kind) not in answered
-                and ((day, area) in published or way.has(day, area))
-            ]
+            to_make = [area for area in areas if (day, area, one.kind) not in answered]
             for area, after in zip(to_make, [*to_make[1:], None], strict=False):
+                if (day, area) not in published and not way.has(day, area):
+                    continue
                 question = Question(day, area, one.kind, moment)
                 run = running.claim(question)
                 if run is not None:
                     for kind in one.passed_over:
                         running.miss(replace(question, kind=kind))
-                    made.append(running.make_or_fail(run, after))
-    return made
+                    again = one is not asked[-1]
+                    made.append(running.make_or_fail(run, after, again=again))
+    return _in_order(made)
 
 
 def due_of(home: Home, moment: int) -> list[calendar.Due]:
@@ -178,16 +176,17 @@ def _run(
     progress: Progress,
 ) -> list[Run]:
     days, moment = sorted(set(days_of(days))), seconds(known_at)
-    with _running(home, threads, afresh, cluster, progress, moment) as running:
+    with _running(home, grid_area, threads, afresh, cluster, progress, moment) as running:
         way = running.way(moment)
         published = running.published(days) if kind != TRIAL else set()
-        asked = [
-            (day, area)
+        wanted = _wanted(way, grid_area)
+        asked = [(day, area) for day in days for area in wanted]
+        some = {day for day, _ in published}
+        idle = [
+            day.isoformat()
             for day in days
-            for area in _wanted(way, grid_area)
-            if (day, area) in published or way.has(day, area)
+            if day not in some and not any(way.has(day, area) for area in wanted)
         ]
-        idle = [day.isoformat() for day in days if day not in {on for on, _ in asked}]
         if idle:
             raise HomeError(
                 f"the register has no point on {', '.join(idle[:5])}; see its valid_from and "
@@ -197,8 +196,8 @@ def _run(
         empty = [
             day.isoformat()
             for day in days
-            if any(way.needs_readings(*one) for one in asked if one[0] == day)
-            and not any(blocks[one] for one in asked if one[0] == day)
+            if not any(blocks[day, area] for area in wanted)
+            and any(way.needs_readings(day, area) for area in wanted)
         ]
         if empty:
             raise HomeError(f"no readings of {', '.join(empty[:5])}; 'kwartier ingest FILE' first")
@@ -206,19 +205,25 @@ def _run(
         made = []
         following = [area if day == on else None for (on, _), (day, area) in pairwise(asked)]
         for (day, area), after in zip(asked, [*following, None], strict=False):
+            if (day, area) not in published and not way.has(day, area):
+                continue
             question = Question(day, area, kind, moment)
             run = running.claim(running.taken_up(question, exactly=known_at is not None))
             if run is None:
                 raise HomeError(f"another kwartier is making this run of {day}; wait for it")
-            made.append(running.make(run, after))
+            made.append(running.make(run, after, again=day != days[-1]))
         running.done()
-    return made
+    return _in_order(made)
+
+
+def _in_order(made: Sequence[Run]) -> list[Run]:
+    return sorted(made, key=lambda run: (run.market_day, run.grid_area))
 
 
 def _wanted(way: Way, grid_area: str | None) -> list[str]:
     areas = way.areas()
     if grid_area is not None and grid_area not in areas:
-        raise HomeError("the register has no such grid area; it has: " + ", ".join(areas))
+        raise HomeError("the register has no such grid area; it has: " + ", ".join(sorted(areas)))
     return [grid_area] if grid_area else areas
 
 
@@ -229,13 +234,15 @@ class _Running:
         self,
         home: Home,
         worker: str,
+        grid_area: str | None,
         threads: int | None,
         afresh: bool,
         cluster: Cluster | None,
         progress: Progress,
         known_at: int,
     ) -> None:
-        self._home, self._threads, self._afresh, self._cluster = home, threads, afresh, cluster
+        self._home, self._first = home, grid_area
+        self._threads, self._afresh, self._cluster = threads, afresh, cluster
         self._ways: dict[int, Way] = {}
         self._progress = progress
         self._run: Run | None = None
@@ -251,6 +258,7 @@ class _Running:
             self._ways[known_at] = Way(
                 self._home,
                 known_at,
+                self._first,
                 self._threads,
                 self._afresh,
                 self._on_block,
@@ -340,17 +348,20 @@ class _Running:
         for run in self._runner.left_behind(question.market_day, question.grid_area, question.kind):
             self._runner.give_up(run, "its worker was gone, and a later run of the day is due")
 
-    def make_or_fail(self, run: Run, after: str | None) -> Run:
+    def make_or_fail(self, run: Run, after: str | None, *, again: bool) -> Run:
         """Make a claimed run; where the home fails it is given as failed, with the reason."""
         try:
-            return self.make(run, after)
+            return self.make(run, after, again=again)
         except HomeError:
             return steadily(lambda: self._ledger.get(run.run))
 
-    def make(self, run: Run, after: str | None) -> Run:
+    def make(self, run: Run, after: str | None, *, again: bool) -> Run:
         """Make a claimed run; one that is unchanged gives the earlier run that it is.
 
+        Parameters
+        ----------
         after : the area of which the day's run is made next.
+        again : whether the area is asked on another day.
         """
         if self._day is not None and self._day < run.market_day:
             for way in self._ways.values():
@@ -360,7 +371,10 @@ class _Running:
         way.ahead(run.market_day, run.grid_area)
         if after is not None:
             way.ahead(run.market_day, after)
-        made = self._runner.make(run, way)
+        try:
+            made = self._runner.make(run, way)
+        finally:
+            way.made(run.market_day, run.grid_area, again=again)
         self._run = None
         same = made.same_as
         return made if same is None else steadily(lambda: self._ledger.get(same))
@@ -369,6 +383,7 @@ class _Running:
 @contextmanager
 def _running(
     home: Home,
+    grid_area: str | None,
     threads: int | None,
     afresh: bool,
     cluster: Cluster | None,
@@ -377,7 +392,7 @@ def _running(
 ) -> Iterator[_Running]:
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:12]}"
     with home.present(worker):
-        running = _Running(home, worker, threads, afresh, cluster, progress, known_at)
+        running = _Running(home, worker, grid_area, threads, afresh, cluster, progress, known_at)
         try:
             yield running
         finally:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from kwartier import periods
 from kwartier.adapters import files, store
-from kwartier.adapters.store import Home
+from kwartier.adapters.store import Home, registers
 from kwartier.arrays import MEASURABLE, Int64s
 from kwartier.runs.doubts import RULE_OF_DOOR, Doubted
 from kwartier.runs.moments import Progress, parameters_of, register_of
@@ -50,9 +50,10 @@ class Door:
         self._recorded_at = recorded_at
         taken_in = periods.locate(np.array([recorded_at], np.int64))[0][0]
         self._parameters = parameters_of(home, periods.day_of_number(taken_in), recorded_at)
-        self._register = register_of(home, recorded_at)
-        self.areas = self._register.areas()
-        self._known = self._register.numbers()
+        self.areas = registers.known_areas(home, recorded_at)
+        self._registers = [register_of(home, area, recorded_at) for area in self.areas]
+        numbers = [register.numbers() for register in self._registers]
+        self._known = np.unique(np.concatenate(numbers))
         self._readable = lru_cache(maxsize=None)(self._readable_on)
         self._home = home
         self._progress = progress
@@ -61,9 +62,9 @@ class Door:
 
     def _readable_on(self, day: date) -> Readable:
         held = parameters_of(self._home, day, self._recorded_at)
-        on = self._register.on(day, held)
+        on = [register.on(day, held) for register in self._registers]
         # Points of other groups are known, and never read.
-        points, others = ([getattr(on[a], of) for a in self.areas] for of in ("points", "others"))
+        points, others = ([getattr(one, of) for one in on] for of in ("points", "others"))
         parts = [(each.number, each.state == MEASURABLE) for each in points]
         parts += [(each.number, np.zeros(len(each.number), bool)) for each in others]
         number, readable = (np.concatenate(column) for column in zip(*parts, strict=True))

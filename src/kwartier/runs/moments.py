@@ -8,21 +8,21 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from kwartier import parameters, periods, tables
+from kwartier import parameters, periods
 from kwartier.adapters import store
 from kwartier.adapters.ledger import LedgerError, Unreachable
-from kwartier.adapters.store import Home, HomeError
+from kwartier.adapters.store import Home, HomeError, registers
 from kwartier.engines import cores
 from kwartier.parameters import Parameters
-from kwartier.steps import register
-from kwartier.steps.register import Part, Register, part_of
+from kwartier.steps.register import Lot, Register
 
 if TYPE_CHECKING:
     from kwartier.adapters.ledger import Ledger
@@ -142,40 +142,9 @@ def _knows(ledger: Ledger, run: str) -> bool:
     return True
 
 
-def register_of(home: Home, known_at: int) -> Register:
-    """Give the register of accounting points as known at a moment [s UTC].
-
-    Raises
-    ------
-    HomeError : none was known.
-    """
-
-    def read(piece: store.Piece) -> Part:
-        return part_of(piece.read(register.COLUMNS), known_at)
-
+def register_of(home: Home, grid_area: str, known_at: int) -> Register:
+    """Give the register of a grid area as known at a moment [s UTC]."""
+    pieces = registers.pieces(home, grid_area, known_at)
+    lots = [Lot(piece.rows, partial(registers.part_of, piece, known_at)) for piece in pieces]
     with ThreadPoolExecutor(cores()) as pool:
-        return Register(list(pool.map(read, register_pieces(home, known_at))), pool.map)
-
-
-def register_pieces(home: Home, known_at: int) -> list[store.Piece]:
-    """List the parts of the register that were taken in by a moment [s UTC].
-
-    Raises
-    ------
-    HomeError : none was known, or the home is of an older form.
-    """
-    pieces = home.pieces_of("register", known_at)
-    if any(piece.columns() != tables.REGISTER.names for piece in pieces):
-        raise HomeError(
-            f"{home.root} was made by an older kwartier; make a new home, and take the files in "
-            "again"
-        )
-    if pieces:
-        return pieces
-    if not home.pieces_of("register"):
-        raise HomeError("no register of accounting points yet; 'kwartier register FILE' first")
-    moment = datetime.fromtimestamp(known_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    raise HomeError(
-        f"no register of accounting points was known at {moment}; say when it was: "
-        "'kwartier register FILE --recorded-at MOMENT'"
-    )
+        return Register(grid_area, lots, pool.map)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from kwartier import codes
-from kwartier.adapters.store import Home
+from kwartier.adapters.store import Home, registers
 from kwartier.arrays import PROFILED
 from kwartier.documents import Document
 from kwartier.parameters import Parameters
@@ -54,7 +54,8 @@ class OwnPoints:
 
 def _groups(home: Home, day: date, held: Parameters, at: int) -> _Groups:
     groups: dict[str, dict[str, set[str]]] = {}
-    for area, on in register_of(home, at).on(day, held).items():
+    for area in registers.areas(home, at):
+        on = register_of(home, area, at).on(day, held)
         profiled = (on.points.state == PROFILED).tolist()
         some = set(zip(on.others.brp, on.others.group, strict=True))
         for cell, by_profile in set(zip(on.points.cell.tolist(), profiled, strict=True)):

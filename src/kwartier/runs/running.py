@@ -44,8 +44,8 @@ TRIAL, CORRECTION = "trial", "correction"
 LEASE = 900  # seconds after which a worker that shows no life may be replaced
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to reach the ledger
 
-# Parts of the home that every run reads as a whole.
-_ALWAYS_READ = ("register/", "couplings/", "fractions/", "doubts/")
+# Parts of the home that every run reads as a whole; of the register it reads some areas.
+_ALWAYS_READ = ("couplings/", "fractions/", "doubts/")
 
 # What a published run had stays in those after it, as zeros.
 _WITHDRAW = {"allocation": correction.withdraw, "individual": correction.withdraw_each}
@@ -307,7 +307,7 @@ class Runner:
             "grid_area": run.grid_area,
             "inputs": inputs,
             # A file of the register may hold rows that were not known yet.
-            "known_until": way.until(),
+            "known_until": made.until,
             "parameters": parameters,
             "reaches_back": made.reaches_back,
             "version": kwartier.__version__,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from kwartier import codes, documents, periods
 from kwartier.adapters.ledger import Run
 from kwartier.adapters.ledger.states import ANSWERED, REFUSED
-from kwartier.adapters.store import Home
+from kwartier.adapters.store import Home, registers
 from kwartier.arrays import Int64s
 from kwartier.parameters import Parameters
 from kwartier.runs import inbox
@@ -46,8 +46,8 @@ class Areas:
     def __init__(self, home: Home, moment: int) -> None:
         self._home, self._moment = home, moment
         self._ledger = ledger_of(home)
-        known = home.pieces_of("register", moment)
-        self._register = register_of(home, moment) if known else None
+        areas = registers.areas(home, moment)
+        self._registers = {area: register_of(home, area, moment) for area in areas}
 
     def needed(self, day: date, held: Parameters) -> list[str]:
         """List the areas of a day: those that the parameter names, or those that are known."""
@@ -55,13 +55,10 @@ class Areas:
             return sorted(held.settlement_areas)
         runs = steadily(lambda: self._ledger.runs(first=day, last=day))
         ran = {run.grid_area for run in runs if run.known_at <= self._moment}
-        return sorted({*self._registered(day, held), *ran, *self._heard_of(day)})
+        return sorted({*self._registered(day), *ran, *self._heard_of(day)})
 
-    def _registered(self, day: date, held: Parameters) -> list[str]:
-        if self._register is None:
-            return []
-        on = self._register.on(day, held)
-        return [area for area, d in on.items() if len(d.points.number) + len(d.others.number)]
+    def _registered(self, day: date) -> list[str]:
+        return [area for area, register in self._registers.items() if register.has(day)]
 
     def _heard_of(self, day: date) -> set[str]:
         """List the areas that something was received of, of that day or an earlier one."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from kwartier import codes, findings, parameters, periods, tables
 from kwartier.adapters import files, sorting
-from kwartier.adapters.store import Home
+from kwartier.adapters.store import Home, registers
 from kwartier.arrays import Bools, Delivered, Int64s
 from kwartier.parameters import Parameters
 from kwartier.runs.deliveries import (
@@ -31,7 +31,6 @@ from kwartier.runs.moments import (
     Progress,
     identity,
     parameters_of,
-    register_pieces,
     seconds,
     silent,
 )
@@ -52,6 +51,8 @@ _PLACED = pa.schema(
 )
 _ORDER = _PLACED.names[:3]
 _POSITIONS = 2**7
+# What is asked of the register.
+_OF_REGISTER = ("accounting_point", "grid_area", "group", "valid_from", "valid_to", "recorded_at")
 
 
 def ingest_volumes(
@@ -136,6 +137,12 @@ class _Held:
         return self._history.on(periods.number(day)).row
 
 
+def _in(area: str, rows: pa.Table) -> pa.Table:
+    """Keep the rows of an area: those of elsewhere are with their own."""
+    here = pc.equal(rows["grid_area"], area)
+    return rows if pc.all(here).as_py() else rows.filter(here)
+
+
 class _Door:
     """Sends batches of volumes on to their day, and counts what is not kept."""
 
@@ -145,8 +152,11 @@ class _Door:
         self._taken_in = periods.day_of_number(taken_in)
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", recorded_at)]
         self._couplings = _Held(pa.concat_tables(couplings), "coupling", recorded_at)
-        parts = [piece.read() for piece in register_pieces(home, recorded_at)]
-        rows = pa.concat_tables(parts)
+        rows = pa.concat_tables(
+            _in(area, registers.unfolded(piece.read(), _OF_REGISTER))
+            for area in registers.known_areas(home, recorded_at)
+            for piece in registers.pieces(home, area, recorded_at)
+        )
         self._points = _Held(rows, "accounting_point", recorded_at)
         self._telemetry = self._points.be(codes.TELEMETRY)
         self._by_volumes = np.any([self._points.be(g) for g in codes.BY_VOLUMES], axis=0)

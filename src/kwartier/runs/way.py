@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache, partial
 from hashlib import sha256
+from threading import RLock
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,7 +19,7 @@ import pyarrow as pa
 import kwartier
 from kwartier import kernels, pipeline, tables
 from kwartier.adapters import store
-from kwartier.adapters.store import Home, HomeError
+from kwartier.adapters.store import Home, HomeError, registers
 from kwartier.arrays import END, MEASURABLE, Delivered, Ends, Int64s, Points, Rows
 from kwartier.engines import embedded
 from kwartier.engines.spark import Cluster
@@ -25,7 +27,7 @@ from kwartier.parameters import Parameters
 from kwartier.runs.moments import identity, parameters_of, register_of
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
-from kwartier.steps.register import Areas, Register
+from kwartier.steps.register import OnDay, Register
 
 _T = TypeVar("_T")
 _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at", tables.MOMENT))
@@ -39,12 +41,14 @@ _FEW_BLOCKS = 16
 class Made(NamedTuple):
     """A result, and the files that it was made from: path in the home, SHA-256.
 
+    `until` tells when the last rows of the registers and of the couplings became known [s UTC];
     `blocks` counts the blocks of readings that were needed, `computed` those not kept from before;
     `reaches_back` tells what was found where it was asked whether older readings are kept.
     """
 
     result: pipeline.Result
     inputs: list[tuple[str, str]]
+    until: list[int]
     blocks: int
     computed: int
     reaches_back: bool | None
@@ -121,6 +125,7 @@ class Way:
 
     Parameters
     ----------
+    first : the area that is asked first, so that its register is read at once.
     on_block : called, from any thread, with how many blocks were done.
     alive : called from time to time while blocks are waited for.
     """
@@ -129,6 +134,7 @@ class Way:
         self,
         home: Home,
         known_at: int,
+        first: str | None,
         threads: int | None,
         afresh: bool,
         on_block: Callable[[int], None],
@@ -136,41 +142,37 @@ class Way:
         cluster: Cluster | None = None,
     ) -> None:
         self._home, self._known_at = home, known_at
+        self._areas = registers.known_areas(home, known_at)
         self._afresh, self._cluster = afresh, cluster
         self._threads, self._on_block, self._alive = threads, on_block, alive
-        self._behind = ThreadPoolExecutor(1)
-        self._register = self._behind.submit(register_of, home, known_at)
+        # Points are looked up while those before them are summed, and an area is closed meanwhile.
+        self._before, self._behind = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._registers: dict[str, Register] = {}
+        self._until: dict[str, int] = {}
+        self._alone: defaultdict[str, RLock] = defaultdict(RLock)  # by area, for who reads it
+        self._before.submit(self._register, first if first in self._areas else self.areas()[0])
         kernels.load()
         couplings = [tables.COUPLINGS.empty(), *home.table_of("couplings", known_at)]
         self._exchanges = Exchanges(pa.concat_tables(couplings), known_at)
         fractions = home.table_of("fractions", known_at)
         self._fractions = pa.concat_tables([_KEPT_FRACTIONS.empty_table(), *fractions])
         self._parameters = lru_cache(maxsize=None)(self._parameters_of)
-        self._days: dict[date, Areas] = {}
+        self._points: dict[tuple[date, str], OnDay] = {}
         self._measured: dict[tuple[date, str], Mapping[profiles.OfKind, profiles.Measured]] = {}
         self._visits: dict[tuple[date, str], Future[_Visited]] = {}
         self._closing = False
         self._delivered: dict[date, tuple[Delivered, list[tuple[str, str]]]] = {}
         self._layers: dict[tuple[date, str], set[store.Layer]] = {}
         self._read: set[store.Layer] = set()
+        self._asked: set[str] = set()
         self._reaches_back: bool | None = None
-
-    @property
-    def register(self) -> Register:
-        """The register, once it is read.
-
-        Raises
-        ------
-        HomeError : none was known.
-        """
-        return self._register.result()
 
     def _parameters_of(self, day: date) -> Parameters:
         return parameters_of(self._home, day, self._known_at)
 
     def until(self) -> list[int]:
         """Give the moments at which the last of the rows with two time axes became known."""
-        return [self.register.until, self._exchanges.until]
+        return [registers.until(self._home, self._known_at), self._exchanges.until]
 
     def known(self) -> str:
         """Name all that is known: the same, and a run that was refused would be refused again."""
@@ -178,12 +180,17 @@ class Way:
         return identity([deliveries, self.until(), kwartier.__version__])
 
     def areas(self) -> list[str]:
-        """List the grid areas that the register names."""
-        return self.register.areas()
+        """List the grid areas that the register names; those of few points come first.
+
+        So the points of the largest are looked up while others are summed.
+        """
+        return sorted(
+            self._areas, key=lambda area: registers.rows(self._home, area, self._known_at)
+        )
 
     def has(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has any point on a day."""
-        return self._on(day).has(grid_area)
+        return self._register(grid_area).has(day)
 
     def couplings(self, day: date, grid_area: str) -> int:
         """Count the couplings of an area on a day."""
@@ -191,7 +198,7 @@ class Way:
 
     def needs_readings(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has points on a day that should have been read."""
-        return bool((self._on(day)[grid_area].points.state == MEASURABLE).any())
+        return bool((self._on(day, grid_area).points.state == MEASURABLE).any())
 
     def blocks(self, day: date, grid_area: str) -> int:
         """Count the blocks of readings of an area and day."""
@@ -201,16 +208,24 @@ class Way:
         """Give a day with all points of an area, or only those of some numbers."""
         held = self._parameters(day)
         if among is None:
-            return pipeline.Day(day, self._on(day)[grid_area].points, held)
-        return pipeline.Day(day, self.register.some(day, grid_area, among, held), held)
+            return pipeline.Day(day, self._on(day, grid_area).points, held)
+        return pipeline.Day(day, self._register(grid_area).some(day, among, held), held)
 
-    def _on(self, day: date) -> Areas:
-        if day not in self._days:
-            # All points of a country's day are much to hold; of the days around it few are asked.
-            while len(self._days) > 1:
-                del self._days[min(self._days)]
-            self._days[day] = self.register.on(day, self._parameters(day))
-        return self._days[day]
+    def _register(self, grid_area: str) -> Register:
+        with self._alone[grid_area]:
+            if grid_area not in self._registers:
+                register = register_of(self._home, grid_area, self._known_at)
+                self._registers[grid_area] = register
+                self._until[grid_area] = register.until
+            return self._registers[grid_area]
+
+    def _on(self, day: date, grid_area: str) -> OnDay:
+        key = (day, grid_area)
+        with self._alone[grid_area]:
+            if key not in self._points:
+                register = self._register(grid_area)
+                self._points[key] = register.on(day, self._parameters(day))
+            return self._points[key]
 
     def _blocks(self, day: date, grid_area: str, only: Int64s | None = None) -> list[store.Block]:
         blocks = self._home.blocks(day, grid_area, self._known_at, only)
@@ -219,6 +234,7 @@ class Way:
 
     def _reads(self, key: tuple[date, str]) -> None:
         """Name the layers of a day and area as inputs, also where another run read them first."""
+        self._asked.add(key[1])
         if key not in self._layers:
             self._layers[key] = set(self._home.layers(*key, self._known_at))
         self._read |= self._layers[key]
@@ -235,13 +251,15 @@ class Way:
     def close(self) -> None:
         """Let go of what was begun and is not asked for any more."""
         self._closing = True
-        self._behind.shutdown(cancel_futures=True)
+        for begun in (self._before, self._behind):
+            begun.shutdown(cancel_futures=True)
 
     def _begin(self, day: date, grid_area: str) -> Future[_Visited]:
         key = (day, grid_area)
         if key not in self._visits:
-            blocks, areas = self._blocks(day, grid_area), self._on(day)
-            self._visits[key] = self._behind.submit(self._sum, blocks, areas, day, grid_area)
+            blocks = self._blocks(day, grid_area)
+            ready = self._before.submit(self._day, day, grid_area)
+            self._visits[key] = self._behind.submit(self._sum, blocks, ready)
         return self._visits[key]
 
     def _visited(self, day: date, grid_area: str) -> _Visited:
@@ -259,8 +277,8 @@ class Way:
             self._alive()
         return begun.result()
 
-    def _sum(self, blocks: list[store.Block], areas: Areas, day: date, grid_area: str) -> _Visited:
-        on = pipeline.Day(day, areas[grid_area].points, self._parameters(day))
+    def _sum(self, blocks: list[store.Block], ready: Future[pipeline.Day]) -> _Visited:
+        on = ready.result()
         if self._cluster is not None:
             sent = store.stretches(blocks, _A_TASK)
             partial = self._cluster.reduce(sent, on, unreadable=HomeError)
@@ -303,9 +321,11 @@ class Way:
         key = (day, grid_area)
         self._reads(key)
         if key not in self._measured:
-            partial = self._visited(day, grid_area).partial
-            self._measured[key] = pipeline.measured_of(self._day(day, grid_area), partial)
+            self._measure(key, self._visited(day, grid_area))
         return self._measured[key]
+
+    def _measure(self, key: tuple[date, str], visited: _Visited) -> None:
+        self._measured[key] = pipeline.measured_of(self._day(*key), visited.partial)
 
     def _standards(self, day: date) -> profiles.Standards:
         held = self._parameters(day)
@@ -314,7 +334,7 @@ class Way:
     def _shapes(self, day: date) -> profiles.Shapes:
         """Give the shapes of a day; made for each run, which so names every area they need."""
         return profiles.Shapes(
-            self.register.areas(),
+            self._areas,
             lambda area: self._measured_in(day, area),
             self._standards(day),
             self._parameters(day),
@@ -325,24 +345,40 @@ class Way:
             self._delivered = {day: self._home.volumes(day, self._known_at)}
         return self._delivered[day]
 
+    def made(self, day: date, grid_area: str, *, again: bool) -> None:
+        """Let go of what only the run of an area and day needs, for memory costs time.
+
+        again : whether the area is asked on another day.
+        """
+        self._forget(day, grid_area)
+        for key in [key for key in self._points if key[1] == grid_area]:
+            del self._points[key]
+        if not again:
+            self._registers.pop(grid_area, None)
+
     def forget(self, day: date) -> None:
-        """Let go of what only the day's own run needs."""
+        """Let go of what only the runs of a day and the days before it need."""
         for key in [key for key in self._visits if key[0] <= day]:
-            visit = self._visits[key]
-            # What was begun ahead and not asked for, or failed, is of no use to another day.
-            if visit.done() and visit.exception() is None:
-                self._measured_in(*key)
-            visit.cancel()
-            del self._visits[key]
+            self._forget(*key)
+
+    def _forget(self, day: date, grid_area: str) -> None:
+        visit = self._visits.pop((day, grid_area), None)
+        if visit is None:
+            return
+        # What was begun ahead and not asked for, or failed, is of no use to another day.
+        of_use = visit.done() and not visit.cancelled() and visit.exception() is None
+        if of_use and (day, grid_area) not in self._measured:
+            self._measure((day, grid_area), visit.result())
+        visit.cancel()
 
     def take(self, day: date, grid_area: str) -> Made:
         """Take the whole way for an area and day."""
-        self._read = set()
+        self._read, self._asked = set(), {grid_area}
         self._reaches_back = None
         visited = self._visited(day, grid_area)
         delivered, files = self._volumes(day)
         area = pipeline.Area(
-            self._on(day)[grid_area].others,
+            self._on(day, grid_area).others,
             self._exchanges.of(day, grid_area),
             delivered,
             self._standards(day),
@@ -357,12 +393,18 @@ class Way:
             visited.partial,
             area,
             self._around(day, grid_area, shapes_on),
-            [self._on(day)[grid_area].found],
+            [self._on(day, grid_area).found],
         )
         needed = len(area.couplings.number) or any(g != "DIM" for g in area.others.group)
         layers = {(layer.place, layer.sha256) for layer in self._read}
-        inputs = sorted(layers | set(files if needed else ()))
-        return Made(result, inputs, visited.blocks, visited.computed, self._reaches_back)
+        of_registers = {
+            (file["path"], file["sha256"])
+            for area in self._asked
+            for file in registers.files(self._home, area, self._known_at)
+        }
+        inputs = sorted(layers | of_registers | set(files if needed else ()))
+        until = [max(self._until[area] for area in self._asked), self._exchanges.until]
+        return Made(result, inputs, until, visited.blocks, visited.computed, self._reaches_back)
 
     def _around(
         self, day: date, grid_area: str, shapes_on: Callable[[date], profiles.Shapes]

@@ -21,7 +21,7 @@ from kwartier.arrays import END, MEASURABLE, NOT_READ, Bools, Delivered, Ends, I
 from kwartier.parameters import Parameters
 from kwartier.steps import profiles
 from kwartier.steps.couplings import Exchanges
-from kwartier.steps.register import Areas, Register, part_of
+from kwartier.steps.register import Lot, OnDay, Register, part_of
 from kwartier.studies.scene import KNOWN_AT, Scene
 
 # By standard profile, by the profile of a sample, by every smart meter that can be read.
@@ -140,12 +140,18 @@ def _add(allocation: pa.Table, parties: Mapping[Party, int], out: Int64s, measur
     np.add.at(measured, (place[of_meter], direction[of_meter]), volume[of_meter])
 
 
+def _of_area(register: pa.Table, area: str) -> Register:
+    """Give the register of an area of a scene, where no point moves to another."""
+    rows = register.filter(pc.equal(register["grid_area"], area))
+    return Register(area, [Lot(len(rows), lambda: part_of(rows, KNOWN_AT))])
+
+
 class _Market:
     """A scene as the way sees it, with a register of its own."""
 
     def __init__(self, scene: Scene, register: pa.Table) -> None:
         self._scene = scene
-        self._register = Register([part_of(register, KNOWN_AT)])
+        self._of = {area: _of_area(register, area) for area in scene.areas}
         self._coupling = {
             area: codes.with_check_digit(_COUPLING_BODY + n) for n, area in enumerate(scene.areas)
         }
@@ -185,19 +191,19 @@ class _Market:
         fewest = self._scene.min_points
         return held if fewest is None else replace(held, min_points_for_shape=fewest)
 
-    def _points_on(self, day: date) -> Areas:
-        return self._register.on(day, self._parameters(day))
+    def _points_on(self, day: date, area: str) -> OnDay:
+        return self._of[area].on(day, self._parameters(day))
 
     def day(self, day: date, area: str, among: Int64s | None = None) -> pipeline.Day:
         """Give a day with all points of an area, or only those of some numbers."""
         held = self._parameters(day)
         if among is None:
-            return pipeline.Day(day, self._on(day)[area].points, held)
-        return pipeline.Day(day, self._register.some(day, area, among, held), held)
+            return pipeline.Day(day, self._on(day, area).points, held)
+        return pipeline.Day(day, self._of[area].some(day, among, held), held)
 
     def _rows_of(self, day: date, area: str) -> Rows:
         """Give the readings that come of a day: of the meters that are asked and can be read."""
-        points = self._on(day)[area].points
+        points = self._on(day, area).points
         usable = points.state == MEASURABLE
         at = np.searchsorted(self._scene.number, points.number[usable])
         come = self._scene.read[day][at]
@@ -210,7 +216,7 @@ class _Market:
 
     def _midnights(self, day: date, area: str) -> Rows:
         """Give of the meters that are not read the midnights that the days beside it tell of."""
-        points = self._on(day)[area].points
+        points = self._on(day, area).points
         usable = points.state == MEASURABLE
         at = np.searchsorted(self._scene.number, points.number[usable])
         silent = ~self._scene.read[day][at]
@@ -272,7 +278,7 @@ class _Market:
         given = self._scene.delivered[day]
         numbers, nets = [], []
         for area in self._scene.areas:
-            points = self._on(day)[area].points
+            points = self._on(day, area).points
             small = self._scene.volume[day][:, np.searchsorted(self._scene.number, points.number)]
             out, come = small.sum(axis=1)
             numbers.append(self._coupling[area])
@@ -295,7 +301,7 @@ class _Market:
 
     def take(self, day: date, area: str) -> pipeline.Result:
         """Take the whole way for an area and day."""
-        on = self._on(day)[area]
+        on = self._on(day, area)
         return pipeline.narrow(
             self.day(day, area),
             self._partial(day, area),

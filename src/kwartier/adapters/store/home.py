@@ -2,7 +2,7 @@
 
 On its storage, which is the home itself or a place elsewhere:
 
-    register/ID.parquet                                      rows of the register, as taken in
+    register/grid_area=A/ID.parquet                          rows of the register, as taken in
     couplings/ID.parquet                                     rows of the couplings, as taken in
     fractions/ID.parquet                                     standard and dimensioned fractions
     volumes/market_day=D/ID.parquet                          quarter volumes, as taken in
@@ -204,29 +204,38 @@ class Home:
     def table_of(self, part: str, known_at: int | None = None) -> list[pa.Table]:
         """Read the tables of one part in order of delivery.
 
-        part : register, couplings, fractions or doubts.
+        part : couplings, fractions or doubts.
         """
-        return [read_table(self.storage, place) for place in self._files_of(part, known_at)]
+        return [read_table(self.storage, place) for place in self.places_of(part, known_at)]
 
     def table_at(self, place: str) -> pa.Table:
         """Read a table that a manifest names."""
         return read_table(self.storage, place)
 
-    def pieces_of(self, part: str, known_at: int | None = None) -> list[Piece]:
-        """List what the tables of one part can be read by, in order of delivery."""
+    def pieces_of(self, folder: str, known_at: int | None = None) -> list[Piece]:
+        """List what the tables in a folder can be read by, in order of delivery."""
         return [
             piece
-            for place in self._files_of(part, known_at)
-            for piece in pieces(self.storage, place)
+            for _, file in self.files_in(folder, known_at)
+            for piece in pieces(self.storage, file["path"])
         ]
 
-    def _files_of(self, part: str, known_at: int | None) -> list[str]:
+    def places_of(self, part: str, known_at: int | None = None) -> list[str]:
+        """List the files of a part in order of delivery."""
         return [
             str(f["path"])
             for d in self.deliveries(known_at)
             for f in d["files"]
             if f["path"].startswith(part + "/")
         ]
+
+    def files_in(
+        self, folder: str, known_at: int | None
+    ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """List the files in a folder, each after the manifest that names it."""
+        self.deliveries()
+        held = self._files.get(folder, [])
+        return [(d, f) for d, f in held if known_at is None or d["recorded_at"] <= known_at]
 
     def own_parameters(self, known_at: int | None = None) -> str | None:
         """Give the text of the home's own parameters, as known at a moment [s UTC]; None: none.
@@ -266,9 +275,7 @@ class Home:
         volumes : of each period the last delivered volume.
         files : what they were read from: path in the home, SHA-256.
         """
-        self.deliveries()
-        held = self._files.get(f"volumes/market_day={day.isoformat()}", [])
-        files = [f for d, f in held if known_at is None or d["recorded_at"] <= known_at]
+        files = [f for _, f in self.files_in(f"volumes/market_day={day.isoformat()}", known_at)]
         layers = [quarter_volumes.rows(read_table(self.storage, file["path"])) for file in files]
         merged = quarter_volumes.merged(layers, periods.count(day))
         return merged, [(file["path"], file["sha256"]) for file in files]
@@ -284,9 +291,7 @@ class Home:
         -------
         tables, files : and what they were read from: path on the storage, SHA-256.
         """
-        self.deliveries()
-        held = self._files.get(f"{part}/market_day={day.isoformat()}", [])
-        files = [f for d, f in held if known_at is None or d["recorded_at"] <= known_at]
+        files = [f for _, f in self.files_in(f"{part}/market_day={day.isoformat()}", known_at)]
         tables = [read_table(self.storage, file["path"]) for file in files]
         return tables, [(file["path"], file["sha256"]) for file in files]
 
@@ -296,8 +301,7 @@ class Home:
 
     def layers(self, day: date, grid_area: str, known_at: int | None = None) -> list[Layer]:
         """List the layers of day rows of an area and day, the newest delivery first."""
-        self.deliveries()
-        place = f"readings/{partition(day, grid_area)}"
+        held = self.files_in(f"readings/{partition(day, grid_area)}", known_at)
         return [
             Layer(
                 self.storage,
@@ -306,8 +310,7 @@ class Home:
                 delivery["number"],
                 file["sha256"],
             )
-            for delivery, file in reversed(self._files.get(place, []))
-            if known_at is None or delivery["recorded_at"] <= known_at
+            for delivery, file in reversed(held)
         ]
 
     def blocks(
@@ -342,9 +345,9 @@ class Home:
     def reads_since(self, day: date, grid_area: str, known_at: int | None = None) -> bool:
         """Tell whether readings of an area are kept of a day or of one before it."""
         self.deliveries()
-        end = f"grid_area={grid_area}"
-        places = (p.removeprefix("readings/market_day=") for p in self._files if p.endswith(end))
-        days = [date.fromisoformat(place.split("/")[0]) for place in places]
+        begin, end = "readings/market_day=", f"/grid_area={grid_area}"
+        places = (p for p in self._files if p.startswith(begin) and p.endswith(end))
+        days = [date.fromisoformat(p.removeprefix(begin).removesuffix(end)) for p in places]
         return any(self.layers(d, grid_area, known_at) for d in days if d <= day)
 
     # -- what was made

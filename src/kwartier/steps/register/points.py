@@ -5,9 +5,9 @@ Source: NBNL register model; domain §4; decisions §2, §3, §21.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,20 +16,9 @@ from kwartier import codes, findings, kernels, periods
 from kwartier.arrays import AreaPoints, Bools, Cell, Connections, Int32s, Int64s, Points
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
-from kwartier.steps.register.rows import Connection, Part, Party, numbered_holders
-from kwartier.validity import Axes, History
-
-_T = TypeVar("_T")
-_Words = TypeVar("_Words")
-
-_AXES = len(Axes._fields)
-
-
-class Map(Protocol):
-    """Calls a function with each of some things and gives what it gave, in their order."""
-
-    def __call__(self, act: Callable[[Any], _T], of: Iterable[Any], /) -> Iterable[_T]:
-        """Call it."""
+from kwartier.steps.register.rows import Connection
+from kwartier.steps.register.together import Lot, Map, together
+from kwartier.validity import History
 
 
 class OnDay(NamedTuple):
@@ -40,131 +29,80 @@ class OnDay(NamedTuple):
     found: Records
 
 
-class Areas(Mapping[str, OnDay]):
-    """The points of the grid areas on a market day; of each resolved when it is first asked for.
-
-    Parameters
-    ----------
-    count : how many points each area has.
-    resolve : gives what an area has.
-    """
-
-    def __init__(self, count: Mapping[str, int], resolve: Callable[[str], OnDay]) -> None:
-        self._count, self._resolve = count, resolve
-        self._resolved: dict[str, OnDay] = {}
-
-    def has(self, grid_area: str) -> bool:
-        """Tell whether an area has any point."""
-        return self._count[grid_area] > 0
-
-    def __getitem__(self, grid_area: str) -> OnDay:
-        """Give the points of an area, and what is doubtful of them."""
-        if grid_area not in self._resolved:
-            self._resolved[grid_area] = self._resolve(grid_area)
-        return self._resolved[grid_area]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._count)
-
-    def __len__(self) -> int:
-        return len(self._count)
-
-
 class Register:
-    """The register as known at a moment, ready to be asked for any day.
+    """The register of a grid area as known at a moment, ready to be asked for any day.
 
     Parameters
     ----------
-    parts : all rows that were known by then, in any order.
-    mapped : goes through columns: map(), or that of a pool of threads.
+    lots : all rows that were known by then of the points that lie in the area on any day, in any
+        order; also the rows of days on which they lie elsewhere.
+    mapped : goes through lots: map(), or that of a pool of threads.
 
     Attributes
     ----------
     until : the moment at which the last of the rows became known [s UTC].
     """
 
-    def __init__(self, parts: Sequence[Part], mapped: Map = map) -> None:
-        parties: dict[Party, int] = {}
-        connections: dict[Connection, int] = {}
-        columns = [
-            *zip(*(part.axes for part in parts), strict=True),
-            *zip(*(part.annual for part in parts), strict=True),
-            [_places(part.parties, parties)[part.party] for part in parts],
-            [_places(part.connections, connections)[part.connection] for part in parts],
-        ]
-        *of_rows, party, connection = mapped(np.concatenate, columns)
-        axes, annual = Axes(*of_rows[:_AXES]), of_rows[_AXES:]
-        self._history = History(axes)
+    def __init__(self, grid_area: str, lots: Sequence[Lot], mapped: Map = map) -> None:
+        rows = together(lots, mapped)
+        self._history = History(rows.axes)
         self.until = self._history.until
         row = self._history.row
-        self._party, self._connection = party[row], connection[row]
-        self._annual = tuple(column[row] for column in annual)
-        holder = numbered_holders(parts)
-        self._holder = None if holder is None else holder[row]
-        self._parties, self._connections = list(parties), list(connections)
-        self._areas = sorted({party.grid_area for party in parties})
-        place = {area: i for i, area in enumerate(self._areas)}
-        self._area_of = np.array([place[party.grid_area] for party in parties], np.int16)
-        self._by_customer = np.array([one.by_customer for one in connections], bool)
-
-    def areas(self) -> list[str]:
-        """List the grid areas that the register names."""
-        return self._areas
+        self._party, self._connection = rows.party[row], rows.connection[row]
+        self._annual = tuple(column[row] for column in rows.annual)
+        self._holder = None if rows.holder is None else rows.holder[row]
+        self._parties, self._connections = rows.parties, rows.connections
+        self._grid_area = grid_area
+        self._here = np.array([party.grid_area == grid_area for party in rows.parties], bool)
+        self._by_customer = np.array([one.by_customer for one in rows.connections], bool)
 
     def numbers(self) -> Int64s:
-        """List the points that the register knows on any day, sorted."""
+        """List the points that have lain in the area on any day, sorted."""
         return np.unique(self._history.subject)
 
-    def on(self, day: date, parameters: Parameters) -> Areas:
-        """Give the points of each grid area on a market day, and what is doubtful of them.
+    def has(self, day: date) -> bool:
+        """Tell whether the area has any point on a market day."""
+        row = self._history.on(periods.number(day)).row
+        return bool(self._here[self._party[row]].any())
+
+    def on(self, day: date, parameters: Parameters) -> OnDay:
+        """Give the points of the area on a market day, and what is doubtful of them.
 
         register_gap, register_overlap, annual_volume_absurd and loss_point_twice are among the
         findings.
         """
         row, times, gone = self._history.on(periods.number(day))
+        doubled = np.nonzero((times > 1) & self._here[self._party[row]])[0]
+        # Where a point was before it was gone, there it is missing.
+        gone_here = self._here[self._party[np.searchsorted(self._history.subject, gone)]]
         terms = _terms(self._connections, day, parameters)
-        rows, ends = kernels.by_lot(row, self._lot_of(row), 2 * len(self._areas))
-        lots = dict(zip(self._areas, np.split(rows, ends[:-1])[::2], strict=True))
-        others_of = dict(zip(self._areas, np.split(rows, ends[:-1])[1::2], strict=True))
-        several = np.nonzero(times > 1)[0]
-        doubled, times = row[several], times[several]
-        area_of_doubled = self._lot_of(doubled) // 2
-        area_of_gone = self._lot_of(np.searchsorted(self._history.subject, gone)) // 2
+        ours, others_ = kernels.by_customer(
+            row, self._party, self._connection, self._here, self._by_customer
+        )
+        points, absurd = self._points(ours, terms)
+        others, odd = self._others(others_, terms)
+        found = [
+            findings.records("register_gap", gone[gone_here], limit=1),
+            findings.records(
+                "register_overlap",
+                self._history.subject[row[doubled]],
+                observed=times[doubled],
+                limit=1,
+            ),
+            absurd,
+            odd,
+        ]
+        return OnDay(points, others, np.concatenate(found))
 
-        def resolve(area: str) -> OnDay:
-            index = self._areas.index(area)
-            points, absurd = self._points(area, lots[area], terms)
-            others, odd = self._others(area, others_of[area], terms)
-            here = area_of_doubled == index
-            found = [
-                findings.records("register_gap", gone[area_of_gone == index], limit=1),
-                findings.records(
-                    "register_overlap",
-                    self._history.subject[doubled[here]],
-                    observed=times[here],
-                    limit=1,
-                ),
-                absurd,
-                odd,
-            ]
-            return OnDay(points, others, np.concatenate(found))
-
-        count = {area: len(lots[area]) + len(others_of[area]) for area in self._areas}
-        return Areas(count, resolve)
-
-    def _lot_of(self, row: Int64s) -> npt.NDArray[np.int16]:
-        """Give twice the index of the area of each row, and one more where it is no customer's."""
-        lot = self._area_of[self._party[row]] * np.int16(2)
-        return np.asarray(lot + ~self._by_customer[self._connection[row]], np.int16)
-
-    def some(self, day: date, grid_area: str, among: Int64s, parameters: Parameters) -> Points:
-        """Give some points of a grid area on a market day: those of the numbers given, sorted."""
+    def some(self, day: date, among: Int64s, parameters: Parameters) -> Points:
+        """Give some points of the area on a market day: those of the numbers given, sorted."""
         row = self._history.on(periods.number(day), among).row
-        here = self._lot_of(row) == 2 * self._areas.index(grid_area)
-        rows = row[here].astype(np.int32)
-        return self._points(grid_area, rows, _terms(self._connections, day, parameters))[0]
+        ours, _ = kernels.by_customer(
+            row, self._party, self._connection, self._here, self._by_customer
+        )
+        return self._points(ours, _terms(self._connections, day, parameters))[0]
 
-    def _points(self, area: str, rows: Int32s, terms: _Terms) -> tuple[Points, Records]:
+    def _points(self, rows: Int32s, terms: _Terms) -> tuple[Points, Records]:
         # Parties and kinds are few, and of their combinations few occur.
         occurs = np.zeros((len(self._parties), len(terms.kinds)), bool)
         kernels.mark_cells(rows, self._party, self._connection, terms.kind, occurs)
@@ -176,15 +114,15 @@ class Register:
         for index, (_, party, kind) in enumerate(cells):
             cell_of[party, kind] = index
         most = np.where(terms.small, terms.most, 0)
-        return self._filled(area, rows, most, cell_of, [cell for cell, *_ in cells], terms)
+        return self._filled(rows, most, cell_of, [cell for cell, *_ in cells], terms)
 
-    def _others(self, area: str, rows: Int32s, terms: _Terms) -> tuple[AreaPoints, Records]:
+    def _others(self, rows: Int32s, terms: _Terms) -> tuple[AreaPoints, Records]:
         of = [self._connections[i] for i in self._connection[rows].tolist()]
         parties = [self._parties[i] for i in self._party[rows].tolist()]
         reckoned = np.array([one.group == codes.UNMETERED for one in self._connections], bool)
         most = np.where(reckoned & terms.small, terms.most, 0)
         no_cell = np.zeros((len(self._parties), len(terms.kinds)), np.int64)
-        made, absurd = self._filled(area, rows, most, no_cell, (), terms)
+        made, absurd = self._filled(rows, most, no_cell, (), terms)
         others = AreaPoints(
             number=made.number,
             group=[one.group for one in of],
@@ -213,7 +151,6 @@ class Register:
 
     def _filled(
         self,
-        area: str,
         rows: Int32s,
         most: Int64s,
         cell_of: Int64s,
@@ -229,7 +166,7 @@ class Register:
         """
         n = len(rows)
         points = Points(
-            grid_area=area,
+            grid_area=self._grid_area,
             number=self._history.subject[rows],
             state=np.empty(n, np.int8),
             cell=np.empty(n, np.int32),
@@ -331,8 +268,3 @@ def _cap(points: Points, cap: Int64s) -> Records:
         low[p, d] = int(low[p, d]) * int(cap[p]) // int(annual[p, d])
         annual[p, d] = cap[p]
     return found
-
-
-def _places(words: Sequence[_Words], all_words: dict[_Words, int]) -> Int32s:
-    """Give the numbers that words have among the words of all parts."""
-    return np.array([all_words.setdefault(word, len(all_words)) for word in words], np.int32)

@@ -86,13 +86,9 @@ class Connection(NamedTuple):
         return self.consumption_type == codes.WITH_INFEED
 
 
-_AXES = ("accounting_point", "valid_from", "valid_to", "recorded_at")
-_ANNUAL = tuple(
+ANNUAL = tuple(
     f"annual_{of}_{tariff}_wh" for of in ("offtake", "infeed") for tariff in ("normal", "low")
 )
-_HOLDER = "holder"
-# What is read of tables.REGISTER.
-COLUMNS = (*_AXES, *Party._fields, *Connection._fields, *_ANNUAL, _HOLDER)
 
 
 class Part(NamedTuple):
@@ -118,16 +114,33 @@ def part_of(rows: pa.Table, known_at: int) -> Part:
     known_at : [s UTC].
     """
     rows = known_by(rows, known_at)
-    party, parties = _combined(rows, Party._fields)
-    connection, connections = _combined(rows, Connection._fields)
+    party, parties = combined(rows, Party._fields)
+    connection, connections = combined(rows, Connection._fields)
+    return numbered(
+        rows,
+        party,
+        connection,
+        [Party(*words) for words in parties],
+        [Connection(*words) for words in connections],
+    )
+
+
+def numbered(
+    rows: pa.Table,
+    party: Int32s,
+    connection: Int32s,
+    parties: Sequence[Party],
+    connections: Sequence[Connection],
+) -> Part:
+    """Read the other columns of rows as numbers."""
     return Part(
         axes_of(rows, "accounting_point"),
         party,
         connection,
-        tuple(numbers(rows[name], _UNKNOWN) for name in _ANNUAL),
-        [Party(*words) for words in parties],
-        [Connection(*words) for words in connections],
-        _holder(rows[_HOLDER]),
+        tuple(numbers(rows[name], _UNKNOWN) for name in ANNUAL),
+        parties,
+        connections,
+        _holder(rows["holder"]),
     )
 
 
@@ -140,28 +153,7 @@ def _holder(column: pa.ChunkedArray) -> pa.Array | None:
     return together if coded else together.dictionary_encode()
 
 
-def numbered_holders(parts: Sequence[Part]) -> Int64s | None:
-    """Number the holders of all rows: the same name, the same number below 0; 0 where none is.
-
-    None where no row of any part names one.
-    """
-    if all(part.holder is None for part in parts):
-        return None
-    words = pa.dictionary(pa.int32(), pa.string())
-    chunks = [
-        (
-            pa.nulls(len(part.party), pa.string()).dictionary_encode()
-            if part.holder is None
-            else part.holder
-        ).cast(words)
-        for part in parts
-    ]
-    together = pa.chunked_array(chunks, words).unify_dictionaries()
-    codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in together.chunks]
-    return np.asarray(-1 - np.concatenate(codes).astype(np.int64))
-
-
-def _combined(rows: pa.Table, names: Sequence[str]) -> tuple[Int32s, list[tuple[Any, ...]]]:
+def combined(rows: pa.Table, names: Sequence[str]) -> tuple[Int32s, list[tuple[Any, ...]]]:
     """Number the combinations that some columns have, and list them."""
     code = np.zeros(rows.num_rows, np.int64)
     made: list[tuple[Any, ...]] = [()] if rows.num_rows else []
