@@ -181,3 +181,22 @@ def test_a_damaged_page_is_told(tmp_path: Path) -> None:
     path.write_bytes(whole)
     with pytest.raises(HomeError, match="complete-delivery"):
         day_rows.Block(layer, 0).read()
+
+
+def test_room_is_used_again_once_nobody_looks_at_it(tmp_path: Path) -> None:
+    lists = [[[n, n + 1]] * 500 for n in range(5)]
+    paths = [written(tmp_path / f"file-{n}", made) for n, made in enumerate(lists)]
+    held = [straight(path) for path in paths]
+    part = held[4][7:9]  # a part of it is enough
+    for made, read in zip(lists, held, strict=True):
+        assert read.tolist() == made
+    at = {read.ctypes.data for read in held}
+    assert len(at) == len(held)
+    del read
+    held.clear()
+    again = straight(paths[0])
+    assert again.ctypes.data in at
+    assert again.tolist() == lists[0]
+    more = straight(paths[1])
+    assert part.tolist() == lists[4][7:9]
+    assert (again.tolist(), more.tolist()) == (lists[0], lists[1])

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from sys import getrefcount
+from threading import local
 from zlib import crc32
 
 import numpy as np
@@ -29,6 +31,9 @@ _COUNT, _ENCODING, _LEVEL, _OTHER_LEVEL = 1, 2, 3, 4
 _MOST_TO_ONE = 256  # bytes that LZ4 can make of one, so that no footer asks for more memory
 _SHORTEST = 8  # bytes of a page: how long its levels are, twice
 _DEEPEST = 4  # structures within each other
+_SPARE = local()
+_SPARES = 2  # while one is looked at the other is filled
+_UNSEEN = 3  # references to what only is held: that of the list, of the loop, and of who counts
 
 
 class _Otherwise(Exception):
@@ -61,17 +66,32 @@ def readings(
         with path.open("rb") as file:
             file.seek(told.data_page_offset)
             chunk = file.read(told.total_compressed_size)
-        return _together(chunk, told.num_values, told.num_values // rows).reshape(rows, -1)
+        numbers = _spare(told.num_values)
+        _put_together(chunk, told.num_values // rows, numbers)
+        return numbers.view(np.int32).reshape(rows, -1)
     except (_Otherwise, IndexError, OSError, pa.ArrowInvalid):
         return None
 
 
-def _together(chunk: bytes, count: int, every: int) -> npt.NDArray[np.int32]:
+def _spare(count: int) -> npt.NDArray[np.uint32]:
+    """Give room for numbers: what this thread read before, once nobody looks at it any more.
+
+    New memory takes longer to get than to fill.
+    """
+    held: list[npt.NDArray[np.uint32]] = _SPARE.__dict__.setdefault("held", [])
+    for room in held:
+        if getrefcount(room) == _UNSEEN and len(room) >= count:
+            return room[:count]
+    held[:] = [np.empty(count, np.uint32), *held[: _SPARES - 1]]
+    return held[0][:]
+
+
+def _put_together(chunk: bytes, every: int, numbers: npt.NDArray[np.uint32]) -> None:
     """Put the numbers of all pages together.
 
-    count, every : how many there are, and how many a list has.
+    every : how many a list has.
     """
-    numbers, done = np.empty(count, np.uint32), 0
+    count, done = len(numbers), 0
     for page, held in _pages(chunk):
         if held > count - done:
             raise _Otherwise
@@ -87,7 +107,6 @@ def _together(chunk: bytes, count: int, every: int) -> npt.NDArray[np.int32]:
         done += held
     if done != count:
         raise _Otherwise
-    return numbers.view(np.int32)
 
 
 def _pages(chunk: bytes) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
