@@ -99,8 +99,20 @@ class Layer:
     def numbers(self) -> Int64s:
         """The points it holds, each once."""
         with self.reading():
-            column = self.open().read(["accounting_point"])
-        return np.unique(column["accounting_point"].to_numpy())
+            column = self.open().read([_POINT.name])
+        return np.unique(column[_POINT.name].to_numpy())
+
+    def numbers_in(self, row_groups: Sequence[int]) -> list[Int64s]:
+        """The points of the rows of each of some row groups."""
+        if not row_groups:
+            return []
+        with self.reading():
+            file = self.open()
+            columns = [
+                file.read_row_group(group, columns=[_POINT.name], use_threads=False)[_POINT.name]
+                for group in row_groups
+            ]
+        return [column.to_numpy() for column in columns]
 
 
 @lru_cache(maxsize=16)
@@ -123,18 +135,16 @@ class Block:
 
     def numbers(self) -> Int64s:
         """Read the points of its rows, also of those that are hidden."""
-        with self.layer.reading():
-            table = self.layer.open().read_row_group(
-                self.row_group, columns=["accounting_point"], use_threads=False
-            )
-        numbers: Int64s = table["accounting_point"].to_numpy()
-        return numbers
+        return self.layer.numbers_in([self.row_group])[0]
 
-    def name(self) -> bytes:
-        """Name what is in it: the file, the row group, and the points that are hidden of it."""
+    def name(self, numbers: Int64s | None) -> bytes:
+        """Name what is in it: the file, the row group, and the points that are hidden of it.
+
+        numbers : the points of its rows, where a later delivery holds points in its range.
+        """
         digest = blake2b(f"{self.layer.sha256} {self.row_group}".encode(), digest_size=16)
-        if self.hidden is not None:
-            digest.update(self.hidden[place_in(self.numbers(), self.hidden) >= 0].tobytes())
+        if self.hidden is not None and numbers is not None:
+            digest.update(self.hidden[place_in(numbers, self.hidden) >= 0].tobytes())
         return digest.digest()
 
     def read(self) -> Rows:
@@ -150,7 +160,7 @@ class Block:
         readings = self.layer.straight(self.row_group)
         columns = None if readings is None else _FLAT
         with self.layer.reading():
-            file = self.layer.open(read_dictionary=["register"])
+            file = self.layer.open(read_dictionary=[_REGISTER.name, _METER.name])
             table = file.read_row_group(self.row_group, columns=columns, use_threads=False)
         if readings is None:
             readings = _matrix(table["reading_wh"])
@@ -194,7 +204,9 @@ class Stretch(NamedTuple):
 
     def name(self) -> bytes:
         """Name what is in it."""
-        return b"".join(block.name() for block in self.blocks)
+        asked = [block.row_group for block in self.blocks if block.hidden is not None]
+        numbers = dict(zip(asked, self.blocks[0].layer.numbers_in(asked), strict=True))
+        return b"".join(block.name(numbers.get(block.row_group)) for block in self.blocks)
 
 
 def stretches(blocks: Sequence[Block], size: int | None = None) -> list[Stretch]:
@@ -254,7 +266,7 @@ def meter_codes(name: pa.Array) -> tuple[Int64s, dict[int, str]]:
     """Give the code of each meter's name, and the name of each code."""
     if name.null_count == len(name):
         return np.zeros(len(name), np.int64), {}
-    encoded = name.dictionary_encode()
+    encoded = name if pa.types.is_dictionary(name.type) else name.dictionary_encode()
     names = {meter_code(word): word for word in encoded.dictionary.to_pylist()}
     of_word = np.array([*names, 0], np.int64)
     return of_word[encoded.indices.fill_null(len(names)).to_numpy()], names
