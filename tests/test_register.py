@@ -204,3 +204,45 @@ def test_what_is_kept_of_a_row_is_all_that_it_says() -> None:
     assert kept["connection"].combine_chunks().dictionary.to_pylist()[1:] != []
     assert registers.unfolded(kept).equals(table)
     assert registers.unfolded(kept, ["group", "brp"]).equals(table.select(["group", "brp"]))
+
+
+def test_of_many_registers_what_they_hold_is_kept_as_one(tmp_path: Path) -> None:
+    """Each of forty deliveries changes a point; where the point lies is as by all of their rows."""
+    home, rows = Home(tmp_path / "home", create=True), list[Row]()
+    random = Random(1)
+    for hour in range(40):
+        new = [Row(ean(n), AREAS[(n + hour) % 2], 0, None, hour) for n in (hour % 3, 3 + hour % 2)]
+        new += [Row(ean(9), AREA, random.randrange(6), None, hour)]
+        taken(home, new, hour)
+        rows += new
+    kept = sorted((home.root / "kept/register").rglob("*.parquet"))
+    assert [path.name.split("-")[0] for path in kept] == ["000016", "000032"] * 2
+    assert len(list((home.root / "register").rglob("*.parquet"))) == 80
+
+    def asked() -> dict[tuple[str, int, int], list[int]]:
+        return {
+            (area, day, hour): points(home, area, day, hour)
+            for area in (AREA, OTHER_AREA)
+            for day in (0, 3)
+            for hour in (0, 14, 15, 16, 31, 32, 39)
+        }
+
+    found = asked()
+    for (area, day, hour), numbers in found.items():
+        lies = {ean(n): where(rows, ean(n), day, hour) for n in range(10)}
+        assert numbers == sorted(number for number, on in lies.items() if on == area)
+    pieces = registers.pieces(home, AREA)
+    assert len(pieces) == 1 + 40 % 16
+    for path in kept:
+        path.unlink()
+    assert asked() == found
+    assert len(registers.pieces(home, AREA)) == 40
+
+
+def test_of_what_many_registers_hold_the_last_two_stay(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", create=True)
+    for hour in range(50):
+        taken(home, [Row(POINT, AREA, 0, None, hour)], hour)
+    kept = sorted((home.root / "kept/register").rglob("*.parquet"))
+    assert [path.name.split("-")[0] for path in kept] == ["000032", "000048"]
+    assert points(home, AREA, 1, 49) == [POINT]

@@ -80,6 +80,8 @@ def _take(
         parted = put(home, rows, name, moment)
         written = [home.add(table, place) for place, table in parted.items()]
         home.deliver(kind, moment, id=name, inputs=inputs, files=written, rows_in=len(rows))
+        if kind == "register":
+            registers.gather(home)
     days: tuple[str, ...] = ()
     if "market_day" in rows.column_names:
         days = tuple(str(day) for day in sorted(set(rows["market_day"].to_pylist())))

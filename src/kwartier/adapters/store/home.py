@@ -26,6 +26,7 @@ In the home itself:
     deliveries/N-ID.json                                     the manifest that makes them exist
     settlements/N-ID.json                                    the manifest that makes it exist
     kept/market_day=D/grid_area=A/NAME                       what blocks added up to; may be lost
+    kept/register/grid_area=A/N-NAME.parquet                 what many files hold; may be lost
     workers/WORKER                                           locked while a worker lives
     ledger.json                                              how its ledger and it know each other
     ledger.sqlite                                            the ledger, where it is not elsewhere
@@ -65,15 +66,11 @@ from kwartier.adapters.store.storage import (
     HomeError,
 )
 from kwartier.adapters.store.writing import (
-    LAYOUTS,
-    ROW_GROUP,
-    Piece,
-    Writer,
-    pieces,
     read_json,
     read_table,
     read_text,
     sha256,
+    write,
     write_json,
     write_text,
 )
@@ -183,11 +180,7 @@ class Home:
 
     def add(self, table: pa.Table, place: str) -> dict[str, Any]:
         """Write a table to a place of the storage; it exists once a manifest names it."""
-        layout = LAYOUTS.get(place.partition("/")[0], {})
-        with Writer(self.storage, place, table.schema, **layout) as writer:
-            for first in range(0, max(len(table), 1), ROW_GROUP):
-                writer.write(table.slice(first, ROW_GROUP))
-        return writer.entry()
+        return write(self.storage, place, table)
 
     def add_text(self, text: str, path: Path) -> dict[str, Any]:
         """Write a text to a path of the home; it exists once a manifest names it."""
@@ -211,14 +204,6 @@ class Home:
     def table_at(self, place: str) -> pa.Table:
         """Read a table that a manifest names."""
         return read_table(self.storage, place)
-
-    def pieces_of(self, folder: str, known_at: int | None = None) -> list[Piece]:
-        """List what the tables in a folder can be read by, in order of delivery."""
-        return [
-            piece
-            for _, file in self.files_in(folder, known_at)
-            for piece in pieces(self.storage, file["path"])
-        ]
 
     def places_of(self, part: str, known_at: int | None = None) -> list[str]:
         """List the files of a part in order of delivery."""

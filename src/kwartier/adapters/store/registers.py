@@ -8,15 +8,18 @@ columns takes an eighth of what sixteen do. Source: decisions §28, §45.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
 from kwartier import tables
-from kwartier.adapters.store.storage import HomeError
+from kwartier.adapters.store import writing
+from kwartier.adapters.store.storage import Folder, HomeError
+from kwartier.adapters.store.writing import Piece
 from kwartier.arrays import Int32s
 from kwartier.steps import register
 from kwartier.steps.register import Connection, Part, Party
@@ -24,10 +27,12 @@ from kwartier.validity import known_by, numbers
 
 if TYPE_CHECKING:
     from kwartier.adapters.store.home import Home
-    from kwartier.adapters.store.writing import Piece
 
 _T = TypeVar("_T")
 
+_MANY = 16  # files of an area after which they are kept as one
+_LAST = 2  # of what is kept so, that stay
+_ORDER = ("accounting_point", "valid_from")
 _PART, _OF_AREA = "register", "grid_area="
 _WORD = pa.dictionary(pa.int32(), pa.string())
 _APART = ("accounting_point", "valid_from", "valid_to", "recorded_at", *register.ANNUAL, "holder")
@@ -130,16 +135,48 @@ def known_areas(home: Home, known_at: int) -> list[str]:
 def pieces(home: Home, grid_area: str, known_at: int | None = None) -> list[Piece]:
     """List what the register of an area can be read by, as known at a moment [s UTC].
 
-    Rows of points that moved are among them, also those of elsewhere; see `folded`.
+    Rows of points that moved are among them, also those of elsewhere; see `folded` and `gather`.
 
     Raises
     ------
     HomeError : the home is of an older form.
     """
-    found = home.pieces_of(_folder(grid_area), known_at)
+    named, found = files(home, grid_area, known_at), list[Piece]()
+    many = len(named) - len(named) % _MANY
+    gathered = _place_of(grid_area, named[:many])
+    if many and (home.root / gathered).exists():
+        found, named = writing.pieces(Folder(home.root), gathered), named[many:]
+    found += [piece for file in named for piece in writing.pieces(home.storage, file["path"])]
     if any(piece.columns() != SCHEMA.names for piece in found):
         raise _older(home)
     return found
+
+
+def gather(home: Home) -> None:
+    """Keep as one what all files of an area hold, each time that they have become many.
+
+    To open a file takes longer than to read the few rows that changed on a day. What is kept is
+    read in place of the files; where it is lost, or some of them were not known yet, they are read.
+    """
+    for area in areas(home):
+        named = files(home, area)
+        if len(named) % _MANY == 0:
+            _gather(home, area, named)
+
+
+def _gather(home: Home, grid_area: str, named: Sequence[Mapping[str, Any]]) -> None:
+    rows = pa.concat_tables([piece.read() for piece in pieces(home, grid_area)])
+    rows = rows.unify_dictionaries().sort_by([(name, "ascending") for name in _ORDER])
+    place = _place_of(grid_area, named)
+    writing.write(Folder(home.root), place, rows)
+    for older in sorted((home.root / place).parent.glob("*.parquet"))[:-_LAST]:
+        older.unlink()  # somebody may still read the one before
+
+
+def _place_of(grid_area: str, named: Sequence[Mapping[str, Any]]) -> str:
+    """Give the place, in the home itself, of what some files hold together."""
+    of_all = sha256(" ".join(file["sha256"] for file in named).encode()).hexdigest()[:16]
+    return f"kept/{_folder(grid_area)}/{len(named):06d}-{of_all}.parquet"
 
 
 def files(home: Home, grid_area: str, known_at: int | None = None) -> list[dict[str, Any]]:

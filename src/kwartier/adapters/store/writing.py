@@ -60,6 +60,15 @@ class Writer:
         return {"path": self._place, "rows": self._rows, "sha256": self._file.sha256()}
 
 
+def write(storage: Storage, place: str, table: pa.Table) -> dict[str, Any]:
+    """Write a table in the layout of its part, and give what a manifest says of the file."""
+    layout = next((LAYOUTS[part] for part in place.split("/")[:2] if part in LAYOUTS), {})
+    with Writer(storage, place, table.schema, **layout) as writer:
+        for first in range(0, max(len(table), 1), ROW_GROUP):
+            writer.write(table.slice(first, ROW_GROUP))
+    return writer.entry()
+
+
 def read_table(storage: Storage, place: str) -> pa.Table:
     """Read a table of the home; Parquet has no whole seconds, so they are made again."""
     with reading(storage.name(place)):
