@@ -246,3 +246,19 @@ def test_of_what_many_registers_hold_the_last_two_stay(tmp_path: Path) -> None:
     kept = sorted((home.root / "kept/register").rglob("*.parquet"))
     assert [path.name.split("-")[0] for path in kept] == ["000032", "000048"]
     assert points(home, AREA, 1, 49) == [POINT]
+
+
+def test_a_home_with_a_register_of_all_areas_is_of_an_older_form(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", create=True)
+    files = [home.add(tables.REGISTER.empty(), "register/all.parquet")]
+    home.deliver("register", 1, id="all", inputs=[], files=files, rows_in=0)
+    with pytest.raises(HomeError, match="made by an older kwartier; make a new home"):
+        allocate(home, [DAY])
+    with pytest.raises(HomeError, match="made by an older kwartier"):
+        taken(home, [Row(POINT, AREA, 0, None, 0)], 0)
+    # So is one whose rows say what they say in columns of their own.
+    other = Home(tmp_path / "other", create=True)
+    files = [other.add(tables.REGISTER.empty(), registers.place(AREA, "all"))]
+    other.deliver("register", 1, id="all", inputs=[], files=files, rows_in=0)
+    with pytest.raises(HomeError, match="made by an older kwartier"):
+        points(other, AREA, 0, 0)
