@@ -201,7 +201,7 @@ def test_what_is_kept_of_a_row_is_all_that_it_says() -> None:
     ]
     table = pa.Table.from_pylist(rows, schema=tables.REGISTER.schema)
     kept = registers.folded(table)
-    assert kept["connection"].combine_chunks().dictionary.to_pylist()[1:] != []
+    assert len(kept["connection"].combine_chunks().dictionary) == 2  # the last two say the same
     assert registers.unfolded(kept).equals(table)
     assert registers.unfolded(kept, ["group", "brp"]).equals(table.select(["group", "brp"]))
 
@@ -241,10 +241,14 @@ def test_of_many_registers_what_they_hold_is_kept_as_one(tmp_path: Path) -> None
 
 def test_of_what_many_registers_hold_the_last_two_stay(tmp_path: Path) -> None:
     home = Home(tmp_path / "home", create=True)
-    for hour in range(50):
+    for hour in range(48):
         taken(home, [Row(POINT, AREA, 0, None, hour)], hour)
+    taken(home, [Row(ean(2), OTHER_AREA, 0, None, 48)], 48)
     kept = sorted((home.root / "kept/register").rglob("*.parquet"))
     assert [path.name.split("-")[0] for path in kept] == ["000032", "000048"]
+    made = [path.stat().st_ino for path in kept]
+    taken(home, [Row(ean(2), OTHER_AREA, 0, None, 49)], 49)
+    assert [path.stat().st_ino for path in kept] == made, "kept again, and nothing came"
     assert points(home, AREA, 1, 49) == [POINT]
 
 

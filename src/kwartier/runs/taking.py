@@ -22,7 +22,6 @@ from kwartier.steps import register
 _FIRST_DAY = date(1900, 1, 1)
 _POINT = "accounting_point"
 
-
 # Parts the rows of a delivery, of a name and as known from a moment [s UTC], by where they go.
 _Put = Callable[[Home, pa.Table, str, int], Mapping[str, pa.Table]]
 
@@ -80,8 +79,6 @@ def _take(
         parted = put(home, rows, name, moment)
         written = [home.add(table, place) for place, table in parted.items()]
         home.deliver(kind, moment, id=name, inputs=inputs, files=written, rows_in=len(rows))
-        if kind == "register":
-            registers.gather(home)
     days: tuple[str, ...] = ()
     if "market_day" in rows.column_names:
         days = tuple(str(day) for day in sorted(set(rows["market_day"].to_pylist())))
@@ -95,6 +92,7 @@ def _in_order_of(kind: str, *columns: str) -> _Put:
 
 def _by_area(home: Home, rows: pa.Table, name: str, moment: int) -> dict[str, pa.Table]:
     """Part rows of the register by grid area; points that move take their other rows along."""
+    registers.gather(home)
     held = registers.areas(home)
     points = register.moved(rows, {area: _points_of(home, area) for area in held})
     before: dict[str, pa.Table] = {}

@@ -137,16 +137,6 @@ class Block:
         """Read the points of its rows, also of those that are hidden."""
         return self.layer.numbers_in([self.row_group])[0]
 
-    def name(self, numbers: Int64s | None) -> bytes:
-        """Name what is in it: the file, the row group, and the points that are hidden of it.
-
-        numbers : the points of its rows, where a later delivery holds points in its range.
-        """
-        digest = blake2b(f"{self.layer.sha256} {self.row_group}".encode(), digest_size=16)
-        if self.hidden is not None and numbers is not None:
-            digest.update(self.hidden[place_in(numbers, self.hidden) >= 0].tobytes())
-        return digest.digest()
-
     def read(self) -> Rows:
         """Read the rows, sorted by point, meter and register."""
         return self.read_named()[0]
@@ -203,10 +193,16 @@ class Stretch(NamedTuple):
         )
 
     def name(self) -> bytes:
-        """Name what is in it."""
-        asked = [block.row_group for block in self.blocks if block.hidden is not None]
-        numbers = dict(zip(asked, self.blocks[0].layer.numbers_in(asked), strict=True))
-        return b"".join(block.name(numbers.get(block.row_group)) for block in self.blocks)
+        """Name what is in it: files, row groups, and the points that are hidden of each."""
+        hiding = [block.row_group for block in self.blocks if block.hidden is not None]
+        numbers = iter(self.blocks[0].layer.numbers_in(hiding))
+        names = []
+        for block in self.blocks:
+            digest = blake2b(f"{block.layer.sha256} {block.row_group}".encode(), digest_size=16)
+            if block.hidden is not None:
+                digest.update(block.hidden[place_in(next(numbers), block.hidden) >= 0].tobytes())
+            names.append(digest.digest())
+        return b"".join(names)
 
 
 def stretches(blocks: Sequence[Block], size: int | None = None) -> list[Stretch]:

@@ -9,7 +9,7 @@ Source: Apache Parquet format, parquet.thrift; Thrift compact protocol; decision
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from sys import getrefcount
 from threading import local
@@ -33,7 +33,14 @@ _SHORTEST = 8  # bytes of a page: how long its levels are, twice
 _DEEPEST = 4  # structures within each other
 _SPARE = local()
 _SPARES = 2  # while one is looked at the other is filled
-_UNSEEN = 3  # references to what only is held: that of the list, of the loop, and of who counts
+
+
+def _references(held: Sequence[npt.NDArray[np.uint32]]) -> list[int]:
+    return [getrefcount(room) for room in held]
+
+
+# Of a room that nobody looks at: which of them count differs between versions of Python.
+(_UNSEEN,) = _references([np.empty(0, np.uint32)])
 
 
 class _Otherwise(Exception):
@@ -79,9 +86,9 @@ def _spare(count: int) -> npt.NDArray[np.uint32]:
     New memory takes longer to get than to fill.
     """
     held: list[npt.NDArray[np.uint32]] = _SPARE.__dict__.setdefault("held", [])
-    for room in held:
-        if getrefcount(room) == _UNSEEN and len(room) >= count:
-            return room[:count]
+    for n, references in enumerate(_references(held)):
+        if references == _UNSEEN and len(held[n]) >= count:
+            return held[n][:count]
     held[:] = [np.empty(count, np.uint32), *held[: _SPARES - 1]]
     return held[0][:]
 

@@ -143,9 +143,9 @@ def pieces(home: Home, grid_area: str, known_at: int | None = None) -> list[Piec
     """
     named, found = files(home, grid_area, known_at), list[Piece]()
     many = len(named) - len(named) % _MANY
-    gathered = _place_of(grid_area, named[:many])
-    if many and (home.root / gathered).exists():
-        found, named = writing.pieces(Folder(home.root), gathered), named[many:]
+    kept, gathered = _kept(home), _place_of(grid_area, named[:many])
+    if many and (kept.root / gathered).exists():
+        found, named = writing.pieces(kept, gathered), named[many:]
     found += [piece for file in named for piece in writing.pieces(home.storage, file["path"])]
     if any(piece.columns() != SCHEMA.names for piece in found):
         raise _older(home)
@@ -158,25 +158,27 @@ def gather(home: Home) -> None:
     To open a file takes longer than to read the few rows that changed on a day. What is kept is
     read in place of the files; where it is lost, or some of them were not known yet, they are read.
     """
+    kept = _kept(home)
     for area in areas(home):
         named = files(home, area)
-        if len(named) % _MANY == 0:
-            _gather(home, area, named)
+        gathered = _place_of(area, named)
+        if len(named) % _MANY or (kept.root / gathered).exists():
+            continue
+        rows = pa.concat_tables([piece.read() for piece in pieces(home, area)])
+        rows = rows.unify_dictionaries().sort_by([(name, "ascending") for name in _ORDER])
+        writing.write(kept, gathered, rows)
+        for older in sorted((kept.root / _folder(area)).glob("*.parquet"))[:-_LAST]:
+            older.unlink()  # somebody may still read the one before
 
 
-def _gather(home: Home, grid_area: str, named: Sequence[Mapping[str, Any]]) -> None:
-    rows = pa.concat_tables([piece.read() for piece in pieces(home, grid_area)])
-    rows = rows.unify_dictionaries().sort_by([(name, "ascending") for name in _ORDER])
-    place = _place_of(grid_area, named)
-    writing.write(Folder(home.root), place, rows)
-    for older in sorted((home.root / place).parent.glob("*.parquet"))[:-_LAST]:
-        older.unlink()  # somebody may still read the one before
+def _kept(home: Home) -> Folder:
+    return Folder(home.root / "kept")
 
 
 def _place_of(grid_area: str, named: Sequence[Mapping[str, Any]]) -> str:
-    """Give the place, in the home itself, of what some files hold together."""
+    """Give the place, among what is kept, of what some files hold together."""
     of_all = sha256(" ".join(file["sha256"] for file in named).encode()).hexdigest()[:16]
-    return f"kept/{_folder(grid_area)}/{len(named):06d}-{of_all}.parquet"
+    return f"{_folder(grid_area)}/{len(named):06d}-{of_all}.parquet"
 
 
 def files(home: Home, grid_area: str, known_at: int | None = None) -> list[dict[str, Any]]:

@@ -18,14 +18,13 @@ from kwartier import tables
 from kwartier.adapters.store.storage import UNFINISHED, Storage, reading, sync
 
 ROW_GROUP = 131_072  # rows; what is read side by side
+_FEW_WORDS = ["party", "connection", "holder", "valid_from", "valid_to", "recorded_at"]
 _ANNUAL = [name for name in tables.REGISTER.names if name.endswith("_wh")]
 # Of the files of a part. Chosen by measuring decode time and size (docs/decisions.md §28).
 LAYOUTS: dict[str, dict[str, Any]] = {
     "register": {
         "compression": "lz4",
-        "use_dictionary": [
-            *("party", "connection", "holder", "valid_from", "valid_to", "recorded_at")
-        ],
+        "use_dictionary": _FEW_WORDS,
         "column_encoding": {
             "accounting_point": "DELTA_BINARY_PACKED",
             **dict.fromkeys(_ANNUAL, "BYTE_STREAM_SPLIT"),
@@ -62,7 +61,7 @@ class Writer:
 
 def write(storage: Storage, place: str, table: pa.Table) -> dict[str, Any]:
     """Write a table in the layout of its part, and give what a manifest says of the file."""
-    layout = next((LAYOUTS[part] for part in place.split("/")[:2] if part in LAYOUTS), {})
+    layout = LAYOUTS.get(place.partition("/")[0], {})
     with Writer(storage, place, table.schema, **layout) as writer:
         for first in range(0, max(len(table), 1), ROW_GROUP):
             writer.write(table.slice(first, ROW_GROUP))

@@ -44,13 +44,13 @@ class Register:
     """
 
     def __init__(self, grid_area: str, lots: Sequence[Lot], mapped: Map = map) -> None:
-        rows = together(lots, mapped)
+        rows, holder = together(lots, mapped)
         self._history = History(rows.axes)
         self.until = self._history.until
         row = self._history.row
         self._party, self._connection = rows.party[row], rows.connection[row]
         self._annual = tuple(column[row] for column in rows.annual)
-        self._holder = None if rows.holder is None else rows.holder[row]
+        self._holder = None if holder is None else holder[row]
         self._parties, self._connections = rows.parties, rows.connections
         self._grid_area = grid_area
         self._here = np.array([party.grid_area == grid_area for party in rows.parties], bool)
@@ -76,11 +76,9 @@ class Register:
         # Where a point was before it was gone, there it is missing.
         gone_here = self._here[self._party[np.searchsorted(self._history.subject, gone)]]
         terms = _terms(self._connections, day, parameters)
-        ours, others_ = kernels.by_customer(
-            row, self._party, self._connection, self._here, self._by_customer
-        )
+        ours, rest = self._parted(row)
         points, absurd = self._points(ours, terms)
-        others, odd = self._others(others_, terms)
+        others, odd = self._others(rest, terms)
         found = [
             findings.records("register_gap", gone[gone_here], limit=1),
             findings.records(
@@ -97,10 +95,15 @@ class Register:
     def some(self, day: date, among: Int64s, parameters: Parameters) -> Points:
         """Give some points of the area on a market day: those of the numbers given, sorted."""
         row = self._history.on(periods.number(day), among).row
-        ours, _ = kernels.by_customer(
+        ours, _ = self._parted(row)
+        return self._points(ours, _terms(self._connections, day, parameters))[0]
+
+    def _parted(self, row: Int64s) -> tuple[Int32s, Int32s]:
+        """Keep the rows that lie in the area: those of small customers, and all others."""
+        parted: tuple[Int32s, Int32s] = kernels.by_customer(
             row, self._party, self._connection, self._here, self._by_customer
         )
-        return self._points(ours, _terms(self._connections, day, parameters))[0]
+        return parted
 
     def _points(self, rows: Int32s, terms: _Terms) -> tuple[Points, Records]:
         # Parties and kinds are few, and of their combinations few occur.

@@ -39,21 +39,6 @@ class Lot(NamedTuple):
     read: Callable[[], Part]
 
 
-class Together(NamedTuple):
-    """All rows of the register as numbers; as Part, but `holder` (rows) numbers the holders.
-
-    The same name has the same number below 0; 0 where none is named; None where no row names one.
-    """
-
-    axes: Axes
-    party: Int32s
-    connection: Int32s
-    annual: tuple[Int64s, ...]
-    parties: Sequence[Party]
-    connections: Sequence[Connection]
-    holder: Int64s | None
-
-
 class _Placed(NamedTuple):
     """What is told of a lot whose rows are in their place; its indexes are still its own."""
 
@@ -63,10 +48,15 @@ class _Placed(NamedTuple):
     holder: pa.Array | None
 
 
-def together(lots: Sequence[Lot], mapped: Map) -> Together:
+def together(lots: Sequence[Lot], mapped: Map) -> tuple[Part, Int64s | None]:
     """Read rows and put them together, in the order of their lots.
 
     mapped : goes through lots: map(), or that of a pool of threads.
+
+    Returns
+    -------
+    rows, holder : all rows, without holders; the number of who holds each, below 0, the same for
+        the same name; 0 where none is named; None where no row names one.
     """
     begins = np.cumsum([0, *(lot.rows for lot in lots)]).tolist()
     columns = [np.empty(begins[-1], kind) for kind in _KINDS]
@@ -93,15 +83,9 @@ def together(lots: Sequence[Lot], mapped: Map) -> Together:
         end += one.rows
         placed.append(one)
     *of_rows, party, connection = (column[:end] for column in columns)
-    return Together(
-        Axes(*of_rows[: len(_AXES)]),
-        party,
-        connection,
-        tuple(of_rows[len(_AXES) :]),
-        list(parties),
-        list(connections),
-        _numbered_holders(placed),
-    )
+    axes, annual = Axes(*of_rows[: len(_AXES)]), tuple(of_rows[len(_AXES) :])
+    every = Part(axes, party, connection, annual, list(parties), list(connections))
+    return every, _numbered_holders(placed)
 
 
 def _places(words: Sequence[_Words], all_words: dict[_Words, int]) -> Int32s:
