@@ -73,11 +73,13 @@ def axes_of(rows: pa.Table, key: str) -> Axes:
 class Holding(NamedTuple):
     """The row that counts for each subject on a day.
 
-    `row` is its index, `times` how many rows recorded together with it hold the day; `gone` the
-    subjects with rows before and after the day and none that holds it.
+    `row` is its index; `doubled` are the places in `row` of those that are not alone, and `times`
+    how many rows recorded together with each of them hold the day; `gone` the subjects with rows
+    before and after the day and none that holds it.
     """
 
     row: Int64s
+    doubled: Int64s
     times: Int64s
     gone: Int64s
 
@@ -105,6 +107,7 @@ class History:
         kept = _newest(axes)
         self._axes = axes if kept is None else axes.take(kept)
         self.subject = self._axes.subject
+        self._once = bool((self.subject[1:] != self.subject[:-1]).all())
         self.row: Int64s | slice
         if kept is None:
             self.row = slice(None) if order is None else order
@@ -123,23 +126,34 @@ class History:
         if among is not None:
             shift = _rows_of(self.subject, among)
             axes = axes.take(shift)
-        holds = (axes.starts <= at) & (at < axes.ends)
-        rows = np.nonzero(holds)[0]
-        subject = axes.subject[rows]
-        last = np.ones(len(rows), bool)
-        last[:-1] = subject[1:] != subject[:-1]
-        chosen, times = rows, np.ones(len(rows), np.int64)
-        # Of the rows that hold the day the last recorded counts, then the last to start.
-        if not last.all():
-            recorded = axes.recorded[rows]
-            order = np.lexsort((axes.starts[rows], recorded, subject))
-            rows, recorded = rows[order], recorded[order]
-            chosen = rows[last]
-            of_subject = np.cumsum(last) - last
-            together = recorded == recorded[last][of_subject]
-            times = np.bincount(of_subject[together], minlength=len(chosen))
-        gone = _gone(axes, at) if len(chosen) < len(axes.subject) else subject[:0]
-        return Holding(chosen if shift is None else shift[chosen], times, gone)
+        rows = np.nonzero((axes.starts <= at) & (at < axes.ends))[0]
+        doubled = times = rows[:0]
+        if not self._once:
+            rows, doubled, times = _chosen(axes, rows)
+        gone = _gone(axes, at) if len(rows) < len(axes.subject) else axes.subject[:0]
+        return Holding(rows if shift is None else shift[rows], doubled, times, gone)
+
+
+def _chosen(axes: Axes, rows: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+    """Choose of the rows that hold a day: the last recorded counts, then the last to start.
+
+    Returns
+    -------
+    row, doubled, times : see Holding.
+    """
+    subject = axes.subject[rows]
+    last = np.ones(len(rows), bool)
+    last[:-1] = subject[1:] != subject[:-1]
+    if last.all():
+        return rows, rows[:0], rows[:0]
+    recorded = axes.recorded[rows]
+    order = np.lexsort((axes.starts[rows], recorded, subject))
+    rows, recorded = rows[order], recorded[order]
+    of_subject = np.cumsum(last) - last
+    together = recorded == recorded[last][of_subject]
+    times = np.bincount(of_subject[together], minlength=int(last.sum()))
+    doubled = np.nonzero(times > 1)[0]
+    return rows[last], doubled, times[doubled]
 
 
 def _order(axes: Axes) -> Int64s | None:

@@ -12,14 +12,14 @@ _LARGEST = np.int32(np.iinfo(np.int32).max)
 
 
 @compiled
-def _span(reading: Any, row: int) -> Any:
+def _span(row: Any) -> Any:
     """Give the lowest and the highest step between readings that follow each other.
 
-    Whole readings are from 0 to the largest int32, so no step leaves int32; eight go at once.
+    Whole readings are from 0 to the largest int32, so no step leaves int32; sixteen go at once.
     """
     lowest, highest = _LARGEST, np.int32(-_LARGEST)
-    for t in range(reading.shape[1] - 1):
-        step = np.int32(reading[row, t + 1] - reading[row, t])
+    for t in range(row.size - 1):
+        step = np.int32(row[t + 1] - row[t])
         lowest = min(lowest, step)
         highest = max(highest, step)
     return np.int64(lowest), np.int64(highest)
@@ -54,22 +54,28 @@ def _agree(reading: Any, total: int, one: int, two: int, tolerance: int, day_sum
 
 @compiled
 def _stands_still(reading: Any, rows: Any, periods: int) -> bool:
-    """Tell whether none of some rising rows (-1: none) rises in so many periods on end."""
-    first = rows[0]
+    """Tell whether none of up to four rising rows rises in so many periods on end.
+
+    rows : (2, 2), -1: none, but the first of all is there.
+    """
+    one, two = reading[rows[0, 0]], reading[max(rows[0, 0], rows[0, 1])]
+    three, four = reading[max(rows[0, 0], rows[1, 0])], reading[max(rows[0, 0], rows[1, 1])]
     still = False
-    for t in range(reading.shape[1] - periods):
-        same = reading[first, t] == reading[first, t + periods]
-        for k in range(1, rows.size):
-            if rows[k] >= 0:
-                same &= reading[rows[k], t] == reading[rows[k], t + periods]
-        still |= same
+    # Without a branch, so that sixteen are looked at at once.
+    for t in range(one.size - periods):
+        still |= (
+            (one[t] == one[t + periods])
+            & (two[t] == two[t + periods])
+            & (three[t] == three[t + periods])
+            & (four[t] == four[t + periods])
+        )
     return still
 
 
 @compiled
-def _add_steps(reading: Any, row: int, into: Any, cell: int, direction: int) -> None:
-    for t in range(reading.shape[1] - 1):
-        into[cell, direction, t] += np.int32(reading[row, t + 1] - reading[row, t])
+def _add_steps(row: Any, into: Any) -> None:
+    for t in range(row.size - 1):
+        into[t] += np.int32(row[t + 1] - row[t])
 
 
 @compiled
@@ -151,7 +157,7 @@ def first_visit(
                     if not good:
                         break
                     for tariff in (one, two):
-                        low, high = _span(reading, tariff)
+                        low, high = _span(reading[tariff])
                         good = good and low >= 0 and high <= limit
                     if total < 0:
                         summed[d, 0], summed[d, 1] = one, two
@@ -159,7 +165,7 @@ def first_visit(
                     else:
                         good = good and _agree(reading, total, one, two, tolerance, day_sum)
                 if total >= 0:
-                    floor[d], top[d] = _span(reading, total)
+                    floor[d], top[d] = _span(reading[total])
                 good = good and floor[d] >= 0 and top[d] <= limit
                 good = good and top[d] - floor[d] <= span
                 if not good:
@@ -167,7 +173,7 @@ def first_visit(
             good = good and min(top[0], top[1]) <= both
             # Both directions stand still where each register that is summed does.
             if good and floor[0] == 0 and floor[1] == 0:
-                good = not _stands_still(reading, summed.ravel(), quiet)
+                good = not _stands_still(reading, summed, quiet)
             if good:
                 read[index] = True
                 c = cell[index]
@@ -178,7 +184,7 @@ def first_visit(
                         if top[d] > 0:
                             for k in range(2):
                                 if summed[d, k] >= 0:
-                                    _add_steps(reading, summed[d, k], full_volume, c, d)
+                                    _add_steps(reading[summed[d, k]], full_volume[c, d])
             else:
                 for r in range(row, last + 1):
                     doubtful[filled] = r

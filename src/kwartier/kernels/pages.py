@@ -13,23 +13,24 @@ from kwartier.kernels.compiled import compiled
 
 
 @compiled
-def levels_are(page: Any, at: int, end: int, first: int, count: int, every: int) -> bool:
+def levels_are(levels: Any, first: int, count: int, every: int) -> bool:
     """Tell whether levels of one bit are 1, but 0 wherever a list begins.
 
     Parameters
     ----------
-    page : bytes; the levels stand from `at` to before `end`.
-    first, count : which place the first of them has in the column, and how many there are.
+    levels : bytes.
+    first, count : which place the first of them has in a list, and how many there are.
     every : the length of a list; 0: there is no 0 among them.
     """
-    done = 0
+    done = at = 0
+    end = levels.size
     while at < end:
         header: Any = np.int64(0)
         shift = 0
         while True:
             if at == end or shift > 28:
                 return False
-            byte = np.int64(page[at])
+            byte = np.int64(levels[at])
             at += 1
             header |= (byte & 127) << shift
             shift += 7
@@ -40,7 +41,7 @@ def levels_are(page: Any, at: int, end: int, first: int, count: int, every: int)
             for _ in range(header >> 1):
                 if at == end:
                     return False
-                bits = np.int64(page[at])
+                bits = np.int64(levels[at])
                 at += 1
                 for b in range(min(8, count - done)):
                     begins = every > 0 and (first + done) % every == 0
@@ -49,11 +50,11 @@ def levels_are(page: Any, at: int, end: int, first: int, count: int, every: int)
                     done += 1
         else:
             length = header >> 1
-            if at == end or length > count - done or page[at] > 1:
+            if at == end or length > count - done or levels[at] > 1:
                 return False
             begins = every > 0 and (first + done) % every == 0
             # Of zeros one list begins with each; of ones the next list begins behind them.
-            one = page[at] == 1
+            one = levels[at] == 1
             if not one and not (begins and (length == 1 or every == 1)):
                 return False
             if one and every > 0 and (begins or (first + done) % every + length > every):

@@ -121,6 +121,7 @@ def wide(batches: Iterable[Rows], day: Day, into: Partial) -> None:
     waiting: list[Rows] = []
     for rows in batches:
         waiting.append(_first_visit(rows, day, into) if rows.complete else rows)
+        del rows  # so that what it was read into can be used again
         if sum(len(rows.number) for rows in waiting) >= _TOGETHER:
             _second_look(waiting, day, into)
             waiting = []

@@ -13,6 +13,8 @@ from itertools import pairwise
 from threading import Lock
 from uuid import uuid4
 
+import pyarrow as pa
+
 from kwartier import parameters, periods
 from kwartier.adapters.ledger import Question, Run
 from kwartier.adapters.ledger.states import ANSWERED, REFUSED
@@ -393,7 +395,7 @@ def _running(
     known_at: int,
 ) -> Iterator[_Running]:
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:12]}"
-    with home.present(worker), _taking_turns():
+    with home.present(worker), _taking_turns(), _of_the_system():
         running = _Running(home, worker, grid_area, threads, afresh, cluster, progress, known_at)
         try:
             yield running
@@ -413,3 +415,17 @@ def _taking_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+@contextmanager
+def _of_the_system() -> Iterator[None]:
+    """Let Arrow take its memory from the system's allocator.
+
+    Its own gives back within milliseconds what the next block needs again.
+    """
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)

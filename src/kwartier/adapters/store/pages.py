@@ -31,16 +31,17 @@ _COUNT, _ENCODING, _LEVEL, _OTHER_LEVEL = 1, 2, 3, 4
 _MOST_TO_ONE = 256  # bytes that LZ4 can make of one, so that no footer asks for more memory
 _SHORTEST = 8  # bytes of a page: how long its levels are, twice
 _DEEPEST = 4  # structures within each other
+_LEVELS: dict[tuple[int, int, int], npt.NDArray[np.uint8]] = {}
+_MOST_LEVELS = 64  # some 10 kB each
 _SPARE = local()
-_SPARES = 2  # while one is looked at the other is filled
 
 
-def _references(held: Sequence[npt.NDArray[np.uint32]]) -> list[int]:
-    return [getrefcount(room) for room in held]
+def _references(held: Sequence[npt.NDArray[np.uint32]]) -> int:
+    return getrefcount(held[0])
 
 
 # Of a room that nobody looks at: which of them count differs between versions of Python.
-(_UNSEEN,) = _references([np.empty(0, np.uint32)])
+_UNSEEN = _references([np.empty(0, np.uint32)])
 
 
 class _Otherwise(Exception):
@@ -83,14 +84,13 @@ def readings(
 def _spare(count: int) -> npt.NDArray[np.uint32]:
     """Give room for numbers: what this thread read before, once nobody looks at it any more.
 
-    New memory takes longer to get than to fill.
+    New memory takes longer to get than to fill; and of one room more stays in the cache than of two
+    in turn.
     """
     held: list[npt.NDArray[np.uint32]] = _SPARE.__dict__.setdefault("held", [])
-    for n, references in enumerate(_references(held)):
-        if references == _UNSEEN and len(held[n]) >= count:
-            return held[n][:count]
-    held[:] = [np.empty(count, np.uint32), *held[: _SPARES - 1]]
-    return held[0][:]
+    if not held or _references(held) != _UNSEEN or len(held[0]) < count:
+        held[:] = [np.empty(count, np.uint32)]
+    return held[0][:count]
 
 
 def _put_together(chunk: bytes, every: int, numbers: npt.NDArray[np.uint32]) -> None:
@@ -105,8 +105,9 @@ def _put_together(chunk: bytes, every: int, numbers: npt.NDArray[np.uint32]) -> 
         at = 0
         for of_list in (every, 0):
             end = at + 4 + int.from_bytes(page[at : at + 4].tobytes(), "little")
-            if end > len(page) or not kernels.levels_are(page, at + 4, end, done, held, of_list):
+            if end > len(page):
                 raise _Otherwise
+            _look_at(page[at + 4 : end], done % every, held, of_list)
             at = end
         if len(page) != at + 4 * held:
             raise _Otherwise
@@ -116,9 +117,24 @@ def _put_together(chunk: bytes, every: int, numbers: npt.NDArray[np.uint32]) -> 
         raise _Otherwise
 
 
+def _look_at(levels: npt.NDArray[np.uint8], first: int, held: int, every: int) -> None:
+    """Hold levels against what they must be; those of one row group are often those of the next.
+
+    first, held, every : see kernels.levels_are(); `first` is a place within a list.
+    """
+    of = (first, held, every)
+    known = _LEVELS.get(of)
+    if known is None or not np.array_equal(known, levels):
+        if not kernels.levels_are(levels, first, held, every):
+            raise _Otherwise
+        if len(_LEVELS) >= _MOST_LEVELS:
+            _LEVELS.clear()
+        _LEVELS[of] = levels.copy()
+
+
 def _pages(chunk: bytes) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
     """Give the pages of a column, uncompressed, and how many numbers each has."""
-    codec, at = pa.Codec(_CODEC), 0
+    codec, at, lying = pa.Codec(_CODEC), 0, memoryview(chunk)
     while at < len(chunk):
         header, at = _structure(chunk, at)
         of_page = header.get(_PAGE)
@@ -127,7 +143,7 @@ def _pages(chunk: bytes) -> Iterator[tuple[npt.NDArray[np.uint8], int]]:
             raise _Otherwise
         count = of_page.get(_COUNT)
         written = (header.get(_KIND), *(of_page.get(n) for n in (_ENCODING, _LEVEL, _OTHER_LEVEL)))
-        body = chunk[at : at + lies] if lies > 0 else b""
+        body = lying[at : at + max(lies, 0)]
         if (
             written != (_DATA, _SPLIT, _RUNS, _RUNS)
             or not isinstance(count, int)

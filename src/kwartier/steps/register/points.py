@@ -71,8 +71,8 @@ class Register:
         register_gap, register_overlap, annual_volume_absurd and loss_point_twice are among the
         findings.
         """
-        row, times, gone = self._history.on(periods.number(day))
-        doubled = np.nonzero((times > 1) & self._here[self._party[row]])[0]
+        row, doubled, times, gone = self._history.on(periods.number(day))
+        here = self._here[self._party[row[doubled]]]
         # Where a point was before it was gone, there it is missing.
         gone_here = self._here[self._party[np.searchsorted(self._history.subject, gone)]]
         terms = _terms(self._connections, day, parameters)
@@ -83,8 +83,8 @@ class Register:
             findings.records("register_gap", gone[gone_here], limit=1),
             findings.records(
                 "register_overlap",
-                self._history.subject[row[doubled]],
-                observed=times[doubled],
+                self._history.subject[row[doubled[here]]],
+                observed=times[here],
                 limit=1,
             ),
             absurd,
@@ -170,7 +170,7 @@ class Register:
         n = len(rows)
         points = Points(
             grid_area=self._grid_area,
-            number=self._history.subject[rows],
+            number=self._numbers_of(rows),
             state=np.empty(n, np.int8),
             cell=np.empty(n, np.int32),
             connection=np.empty(n, np.int32),
@@ -194,6 +194,11 @@ class Register:
         if not above:
             return points, np.empty(0, findings.RECORD)
         return points, _cap(points, most[self._connection[rows]])
+
+    def _numbers_of(self, rows: Int32s) -> Int64s:
+        """Give the number of the point of each row; of all rows they are there already."""
+        number = self._history.subject
+        return number if len(rows) == len(number) else number[rows]
 
     def _holder_of(self, rows: Int32s) -> Int64s | None:
         """Tell who holds the point of each row; a point of which it is not said is held apart."""
