@@ -24,6 +24,7 @@ from kwartier.adapters.files import (
     READING_BATCH,
     FileRefused,
     Problem,
+    csv_form,
     read_couplings,
     read_fractions,
     read_readings,
@@ -123,6 +124,23 @@ def test_a_reading_is_the_same_in_every_form_of_csv(
             "rule": 0,
         }
     ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 50, 1 << 20])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\r\n\r\n\n"])
+def test_a_csv_file_is_the_same_however_it_is_cut_into_pieces(
+    write: Write, monkeypatch: pytest.MonkeyPatch, size: int, end: str
+) -> None:
+    readings = [READING.replace("1234", str(n)).strip() for n in range(40)]
+    monkeypatch.setattr(csv_form, "_PIECE_BYTES", size)
+    for last in (end, ""):
+        read = rows(write(end.join([HEAD.strip(), *readings]) + last))
+        assert [(row["row"], row["reading_wh"]) for row in read] == [(n + 1, n) for n in range(40)]
+    readings[30] += "x"
+    assert refused(write(end.join([HEAD.strip(), *readings]))) == [
+        (31, "reading_wh", "not a whole number")
+    ]
+    assert rows(write(HEAD.strip() + 3 * end)) == []
 
 
 @pytest.mark.parametrize(

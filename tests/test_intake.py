@@ -452,5 +452,25 @@ def test_the_manifest_of_a_delivery_adds_up(way: Market, tmp_path: Path) -> None
     assert manifest["rows_in"] == 100
     assert manifest["rows_kept"] + sum(manifest["rows_found"].values()) == 100
     assert manifest["recorded_at"] == int(RECORDED.timestamp())
-    assert manifest["inputs"] == [{"name": "readings.csv", "sha256": homes.sha256(path)}]
+    said = {"name": "readings.csv", "bytes": path.stat().st_size}
+    assert manifest["inputs"] == [{**said, "sha256": homes.sha256(path)}]
     assert REGISTERED < RECORDED
+
+
+def test_a_file_is_known_by_what_is_in_it_and_not_by_its_size(way: Market, tmp_path: Path) -> None:
+    one, other, same = (
+        homes.write(read(flat(start=start)), tmp_path / name)
+        for start, name in ((100_000, "one.csv"), (200_000, "other.csv"), (100_000, "same.csv"))
+    )
+    assert one.stat().st_size == other.stat().st_size
+    together = ingest(way.home, [one, other, same], recorded_at=RECORDED)
+    assert (together.rows_in, together.skipped) == (2 * 97, ("same.csv",))
+    later = RECORDED + timedelta(hours=1)
+    assert ingest(way.home, [same], recorded_at=later).skipped == ("same.csv",)
+    # As one that was taken in when sizes were not said.
+    (file,) = (way.home.root / "deliveries").glob(f"*{together.delivery}.json")
+    manifest = json.loads(file.read_text("utf-8"))
+    for said in manifest["inputs"]:
+        del said["bytes"]
+    file.write_text(json.dumps(manifest), "utf-8")
+    assert ingest(Home(way.home.root), [other], recorded_at=later).skipped == ("other.csv",)

@@ -72,4 +72,4 @@ def test_what_is_wrong_with_the_input_is_raised_as_it_is(tmp_path: Path) -> None
         raise RuntimeError("the file ends here")
 
     with pytest.raises(RuntimeError, match="the file ends here"):
-        next(sorting.ordered(broken(), SCHEMA.names[:3], tmp_path))
+        sorting.ordered(broken(), SCHEMA.names[:3], tmp_path)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Event, active_count
 
 import pytest
 
-from kwartier.runs.stages import ahead
+from kwartier.adapters.files.stages import ahead, in_turn
 
 
 @pytest.mark.parametrize("most", [1, 4])
@@ -39,3 +40,42 @@ def test_no_more_is_taken_than_was_allowed_ahead() -> None:
     assert next(items) == 0
     items.close()
     assert len(begun) <= 4
+
+
+def test_what_is_made_side_by_side_comes_in_the_order_of_the_items() -> None:
+    first_waits = Event()
+
+    def doubled(item: int) -> int:
+        if item == 0:
+            assert first_waits.wait(60)  # until the next one is done
+        if item == 1:
+            first_waits.set()
+        return 2 * item
+
+    assert list(in_turn(doubled, iter(range(50)))) == [2 * item for item in range(50)]
+
+
+def test_what_an_item_or_its_source_raises_comes_in_its_turn() -> None:
+    def half(item: int) -> float:
+        return 1 / item
+
+    def broken() -> Iterator[int]:
+        yield from (1, 2)
+        raise RuntimeError("here")
+
+    made = in_turn(half, iter([1, 2, 0, 4]))
+    assert [next(made), next(made)] == [1, 0.5]
+    with pytest.raises(ZeroDivisionError):
+        next(made)
+    made = in_turn(half, broken())
+    assert [next(made), next(made)] == [1, 0.5]
+    with pytest.raises(RuntimeError, match="here"):
+        next(made)
+
+
+def test_who_stops_in_the_middle_leaves_no_thread_behind() -> None:
+    before = active_count()
+    made = in_turn(str, iter(range(1_000_000)))
+    assert next(made) == "0"
+    made.close()
+    assert active_count() == before

@@ -1,10 +1,10 @@
 """Rows in order, also when they do not fit in memory.
 
-Rows are gathered into lots, and each lot is put in order in memory and cut into pieces: one place,
-so many bytes. When the pieces held are too large they go to the scratch folder. In the end the
-pieces of a place are taken in the order of their first numbers: what lies before the next piece is
-whole. Rows that came in order are so never sorted nor joined, and of rows that did not, a piece of
-each lot is in memory.
+Rows are gathered into lots. Of each lot is told in which order its rows would be, and that order is
+cut into pieces: one place, so many bytes. When the lots held are too large, their pieces go to the
+scratch folder. In the end the pieces of a place are taken in the order of their first numbers: what
+lies before the next piece is whole. So no row is moved before it is wanted, and whoever wants the
+rows of a place moves them, beside those of other places; rows that came in order are never moved.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
+Int64s = npt.NDArray[np.int64]
+
 LOT_BYTES = 32 << 20  # put in order at once
 PIECE_BYTES = 4 << 20
 PIECE_ROWS = 16_384  # short rows become long ones, of which so many fit in memory
@@ -26,15 +28,20 @@ HELD_BYTES = 256 << 20  # kept in memory before anything goes to the scratch fol
 
 
 class _Piece(NamedTuple):
-    """Rows of one place, in order: in memory, or a batch of a file."""
+    """Rows of one place, in order: some of a lot that is in memory, or a batch of a file."""
 
     first: int
-    rows: pa.RecordBatch | None
+    lot: pa.RecordBatch | None
+    some: Int64s | slice | None
     file: Any = None
     place_in_file: int = 0
 
     def read(self) -> pa.RecordBatch:
-        return self.file.get_batch(self.place_in_file) if self.rows is None else self.rows
+        if self.lot is None:
+            return self.file.get_batch(self.place_in_file)
+        if isinstance(self.some, slice):
+            return self.lot[self.some]
+        return self.lot.take(pa.array(self.some))
 
 
 def ordered(
@@ -42,17 +49,17 @@ def ordered(
 ) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
     """Put rows in order; what does not fit in memory goes to the scratch folder.
 
-    All batches are read before the first ordered one comes out, so what is wrong with the input
-    is raised before anything is made of it.
+    All batches are read before it returns, so what is wrong with the input is raised before
+    anything is made of it.
 
     Parameters
     ----------
     by : the columns that give the order, whole numbers; the first is the place, the second the
         number. Rows that are equal in all of them come in any order.
 
-    Yields
-    ------
-    place, rows : the rows of a place in batches; all rows of a number are in one.
+    Returns
+    -------
+    place, rows : of each place its rows in batches; all rows of a number are in one.
 
     Raises
     ------
@@ -61,14 +68,13 @@ def ordered(
     pieces: dict[int, list[_Piece]] = {}
     held = files = 0
     for lot in _lots(batches):
-        for place, piece in _pieces(_in_order(lot, by), by):
+        for place, piece in _pieces(lot, by):
             pieces.setdefault(place, []).append(piece)
         held += lot.nbytes
         if held > HELD_BYTES:
             _put_away(pieces.values(), scratch / f"rows-{files}.arrow")
             held, files = 0, files + 1
-    for place in sorted(pieces):
-        yield place, _merged(pieces.pop(place), by)
+    return ((place, _merged(pieces.pop(place), by)) for place in sorted(pieces))
 
 
 def _lots(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -85,51 +91,58 @@ def _lots(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield pa.concat_batches(held)
 
 
-def _in_order(rows: pa.RecordBatch, by: Sequence[str]) -> pa.RecordBatch:
+def _order(rows: pa.RecordBatch, by: Sequence[str]) -> Int64s | None:
+    """Tell in which order rows would be; None: they are."""
     # A column that is the same in all rows needs no look.
     keys = [key for key in (rows[name].to_numpy() for name in by) if (key[:1] != key).any()]
     if not keys:
-        return rows
+        return None
     order = np.lexsort(keys[::-1])
-    if (order[1:] > order[:-1]).all():
-        return rows
-    return rows.take(pa.array(order))
+    return None if (order[1:] > order[:-1]).all() else order
+
+
+def _in_order(rows: pa.RecordBatch, by: Sequence[str]) -> pa.RecordBatch:
+    order = _order(rows, by)
+    return rows if order is None else rows.take(pa.array(order))
 
 
 def _pieces(lot: pa.RecordBatch, by: Sequence[str]) -> Iterator[tuple[int, _Piece]]:
-    """Cut an ordered lot into pieces."""
+    """Cut a lot into pieces that are in order."""
     place, number = (lot[name].to_numpy() for name in by[:2])
+    order = _order(lot, by)
+    if order is not None:
+        place, number = place[order], number[order]
     most = max(1, min(PIECE_ROWS, PIECE_BYTES * lot.num_rows // max(lot.nbytes, 1)))
     edges = [*np.flatnonzero(place[1:] != place[:-1]) + 1, lot.num_rows]
     begin = 0
     for edge in edges:
         for at in range(begin, edge, most):
-            rows = lot.slice(at, min(most, edge - at))
-            yield int(place[at]), _Piece(int(number[at]), rows)
+            part = slice(at, min(at + most, edge))
+            yield (
+                int(place[at]),
+                _Piece(int(number[at]), lot, part if order is None else order[part]),
+            )
         begin = edge
 
 
 def _put_away(pieces: Iterable[list[_Piece]], path: Path) -> None:
     """Write the pieces that are in memory to a file."""
     mine = [
-        (of, at, piece.first, piece.rows)
-        for of in pieces
-        for at, piece in enumerate(of)
-        if piece.rows is not None
+        (of, at, piece) for of in pieces for at, piece in enumerate(of) if piece.lot is not None
     ]
     try:
         with (
             pa.OSFile(str(path), "wb") as sink,
-            pa.ipc.new_file(sink, mine[0][3].schema) as writer,
+            pa.ipc.new_file(sink, mine[0][2].read().schema) as writer,
         ):
-            for *_, rows in mine:
-                writer.write_batch(rows)
+            for *_, piece in mine:
+                writer.write_batch(piece.read())
     except OSError:
         text = "no room to sort the rows, neither in memory nor here"
         raise OSError(errno.ENOSPC, text, str(path.parent)) from None
     file = pa.ipc.open_file(pa.OSFile(str(path)))
-    for place_in_file, (of, at, first, _) in enumerate(mine):
-        of[at] = _Piece(first, None, file, place_in_file)
+    for place_in_file, (of, at, piece) in enumerate(mine):
+        of[at] = _Piece(piece.first, None, None, file, place_in_file)
 
 
 def _merged(pieces: list[_Piece], by: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -140,7 +153,7 @@ def _merged(pieces: list[_Piece], by: Sequence[str]) -> Iterator[pa.RecordBatch]
         waiting.append(piece.read())
         whole, rest = [], []
         for rows in waiting:
-            number: npt.NDArray[np.int64] = rows[by[1]].to_numpy()
+            number: Int64s = rows[by[1]].to_numpy()
             end = len(number)
             if following is not None:
                 end = int(np.searchsorted(number, following.first))

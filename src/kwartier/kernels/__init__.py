@@ -7,6 +7,7 @@ on order or threads.
 
 from kwartier.kernels.chains import keep_longest_chains
 from kwartier.kernels.compiled import load
+from kwartier.kernels.delivery import are_known, lay_strips, to_quarters, to_strips
 from kwartier.kernels.first_visit import first_visit
 from kwartier.kernels.oddities import both_above, far_from_median, still
 from kwartier.kernels.pages import levels_are, put_together
@@ -18,6 +19,7 @@ from kwartier.kernels.volumes import add_volumes, around_gaps, counted, measured
 __all__ = [
     "add_volumes",
     "any_read",
+    "are_known",
     "around_gaps",
     "both_above",
     "by_customer",
@@ -27,6 +29,7 @@ __all__ = [
     "first_visit",
     "hold_together",
     "keep_longest_chains",
+    "lay_strips",
     "levels_are",
     "load",
     "mark_cells",
@@ -39,4 +42,6 @@ __all__ = [
     "spread_across",
     "spread_gaps",
     "still",
+    "to_quarters",
+    "to_strips",
 ]

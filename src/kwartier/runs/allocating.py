@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,8 +11,6 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from threading import Lock
 from uuid import uuid4
-
-import pyarrow as pa
 
 from kwartier import parameters, periods
 from kwartier.adapters.ledger import Question, Run
@@ -30,10 +27,10 @@ from kwartier.runs.moments import (
     seconds,
     silent,
 )
+from kwartier.runs.process import at_work
 from kwartier.runs.running import CORRECTION, TRIAL, Runner, steadily
 from kwartier.runs.way import Way
 
-_TURN = 0.0005  # seconds
 _LONGEST_AGO = 200  # days; older market days are settled under every calendar
 
 
@@ -395,37 +392,9 @@ def _running(
     known_at: int,
 ) -> Iterator[_Running]:
     worker = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:12]}"
-    with home.present(worker), _taking_turns(), _of_the_system():
+    with home.present(worker), at_work():
         running = _Running(home, worker, grid_area, threads, afresh, cluster, progress, known_at)
         try:
             yield running
         finally:
             running.close()
-
-
-@contextmanager
-def _taking_turns() -> Iterator[None]:
-    """Let threads take turns more often than by Python's own 5 ms, for which a block could be read.
-
-    One that comes out of a kernel waits for its turn while another is in Python.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_TURN)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-@contextmanager
-def _of_the_system() -> Iterator[None]:
-    """Let Arrow take its memory from the system's allocator.
-
-    Its own gives back within milliseconds what the next block needs again.
-    """
-    before = pa.default_memory_pool()
-    pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(before)

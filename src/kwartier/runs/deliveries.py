@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -28,6 +29,20 @@ class Intake:
     found: Mapping[str, int] = field(default_factory=dict)
     days: tuple[str, ...] = ()
 
+
+class NewFiles(NamedTuple):
+    """The files to read, and the names of those that were left out.
+
+    `told` gives what a manifest says of the files to read. It may have to read them for that, so it
+    is asked beside the reading, or after it.
+    """
+
+    paths: list[Path]
+    told: Callable[[], list[dict[str, Any]]]
+    skipped: tuple[str, ...]
+
+
+_Content = Callable[[], Mapping[str, Any]]
 
 # What a later moment of taking in may say otherwise, and what later deliveries of other kinds.
 _BY_MOMENT = {"in_future"}
@@ -61,38 +76,51 @@ def _settled(delivery: Mapping[str, Any], moment: int, newest: Mapping[str, int]
 
 def new_files(
     home: Home, sources: Sequence[Source], kind: str, moment: int, **said: object
-) -> tuple[list[Path], list[dict[str, Any]], list[str]]:
+) -> NewFiles:
     """Turn sources into files, and leave out those that were taken in before, by their content.
+
+    A file of another size than all that came before is a new one, and is not looked through first.
 
     Parameters
     ----------
     said : what was said about the files; said otherwise, they are other files.
-
-    Returns
-    -------
-    paths, inputs, skipped : the files to read, what a manifest says of them, names left out.
     """
     deliveries = home.deliveries()
     newest = {d["kind"]: d["number"] for d in deliveries}
     known = [
-        {name: value for name, value in entry.items() if name != "name"}
+        _came_before(entry)
         for manifest in deliveries
         if manifest["kind"] == kind and _settled(manifest, moment, newest)
         for entry in manifest["inputs"]
     ]
     if isinstance(sources, str | Path) or hasattr(sources, "__arrow_c_stream__"):
         raise TypeError("sources: expected a list of files and tables, not one; write [source]")
-    paths, inputs, skipped = [], [], []
+    new: list[tuple[Path, int, _Content]] = []
+    skipped = []
     for number, source in enumerate(sources):
         path = path_of(home, source, number)
-        content = {"sha256": store.sha256(path), **said}
-        if content in known:
+        size = path.stat().st_size
+        content: _Content = cache(partial(_content, path, said))
+        if any(other in (None, size) and before() == content() for other, before in known):
             skipped.append(path.name)
         else:
-            known.append(content)
-            paths.append(path)
-            inputs.append({"name": path.name, **content})
-    return paths, inputs, skipped
+            known.append((size, content))
+            new.append((path, size, content))
+
+    def told() -> list[dict[str, Any]]:
+        return [{"name": path.name, "bytes": size, **content()} for path, size, content in new]
+
+    return NewFiles([path for path, *_ in new], told, tuple(skipped))
+
+
+def _came_before(entry: Mapping[str, Any]) -> tuple[int | None, _Content]:
+    """Give the size of a file that came before, where it is known, and what else is said of it."""
+    content = {name: value for name, value in entry.items() if name not in ("name", "bytes")}
+    return entry.get("bytes"), lambda: content
+
+
+def _content(path: Path, said: Mapping[str, object]) -> dict[str, Any]:
+    return {"sha256": store.sha256(path), **said}
 
 
 def path_of(home: Home, source: Source, number: int = 0) -> Path:
@@ -134,7 +162,7 @@ def deliver_rows(
     moment: int,
     name: str,
     inputs: Sequence[Mapping[str, Any]],
-    skipped: Sequence[str],
+    skipped: tuple[str, ...],
     written: list[dict[str, Any]],
     doubts: pa.Table,
     rows_in: int,
@@ -162,4 +190,4 @@ def deliver_rows(
         rows_found=by_rule,
     )
     days = {part.split("=")[1] for f in written for part in f["path"].split("/") if "day=" in part}
-    return Intake(name, rows_in, rows_kept, tuple(skipped), by_rule, tuple(sorted(days)))
+    return Intake(name, rows_in, rows_kept, skipped, by_rule, tuple(sorted(days)))

@@ -187,8 +187,7 @@ def built(strips: pa.RecordBatch, day: date) -> delivery.Built:
         strips["meter"].to_numpy(),
         strips["register"].to_numpy(),
         slot.offsets.to_numpy()[:-1].astype(np.int64) - slot.offsets[0].as_py(),
-        slots >> 1,
+        slots,
         strips["reading"].flatten().to_numpy(),
         status,
-        (slots & 1).astype(bool),
     )

@@ -25,7 +25,7 @@ from kwartier.runs.deliveries import (
 )
 from kwartier.runs.door import ORDER, Door, built, day_and_area
 from kwartier.runs.moments import Progress, identity, seconds, silent
-from kwartier.runs.stages import ahead
+from kwartier.runs.process import at_work
 from kwartier.steps import delivery
 
 
@@ -51,15 +51,18 @@ def ingest(
     HomeError : there is no register yet, or a later delivery was taken in before.
     """
     moment = seconds(recorded_at)
-    with home.writing():
-        paths, inputs, skipped = new_files(home, sources, "readings", moment)
-        if not paths:
-            return Intake(None, skipped=tuple(skipped))
+    with home.writing(), at_work():
+        new = new_files(home, sources, "readings", moment)
+        if not new.paths:
+            return Intake(None, skipped=new.skipped)
         in_order(home, "readings", moment)
-        door = Door(home, moment, progress)
+        with ThreadPoolExecutor(1) as beside:
+            telling = beside.submit(new.told)
+            door = Door(home, moment, progress)
+            batches = door.batches(files.ahead(files.read_readings(new.paths, clock)))
+            ordered = sorting.ordered(batches, ORDER, home.scratch())
+            inputs = telling.result()
         name = identity([inputs, moment])
-        batches = door.batches(ahead(files.read_readings(paths, clock)))
-        ordered = sorting.ordered(batches, ORDER, home.scratch())
         with ThreadPoolExecutor(cores()) as pool:
             write = partial(_write_layer, home, door.areas, name, moment)
             layers = list(pool.map(write, ordered))
@@ -69,7 +72,7 @@ def ingest(
             moment,
             name,
             inputs,
-            skipped,
+            new.skipped,
             [file for layer in layers for file in layer.written],
             pa.concat_tables([door.doubt_table(), *(layer.found for layer in layers)]),
             door.rows_in,

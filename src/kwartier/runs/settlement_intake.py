@@ -101,12 +101,13 @@ def _take(
 ) -> SettlementIntake:
     kind = table.name
     with home.writing():
-        paths, inputs, skipped = new_files(home, sources, kind, moment)
-        if not paths:
-            return SettlementIntake(None, skipped=tuple(skipped))
-        rows = _read(paths, table, datetime.fromtimestamp(moment, UTC), read, decode)
+        new = new_files(home, sources, kind, moment)
+        if not new.paths:
+            return SettlementIntake(None, skipped=new.skipped)
+        rows = _read(new.paths, table, datetime.fromtimestamp(moment, UTC), read, decode)
         came = len(rows)
         rows, late = keep(rows, _days(rows))
+        inputs = new.told()
         name = identity([inputs, moment])
         days = _days(rows)
         written = []
@@ -126,7 +127,7 @@ def _take(
             rows_found=found,
         )
     told = tuple(periods.day_of_number(number).isoformat() for number in np.unique(days).tolist())
-    return SettlementIntake(name, came, len(rows), tuple(skipped), found, told, late)
+    return SettlementIntake(name, came, len(rows), new.skipped, found, told, late)
 
 
 def _read(

@@ -71,10 +71,11 @@ def _take(
 ) -> Intake:
     """Take in files as one table, and put it in its place or places."""
     with home.writing():
-        paths, inputs, skipped = new_files(home, sources, kind, moment, **said)
-        if not paths:
-            return Intake(None, skipped=tuple(skipped))
-        rows = read(paths, datetime.fromtimestamp(moment, UTC))
+        new = new_files(home, sources, kind, moment, **said)
+        if not new.paths:
+            return Intake(None, skipped=new.skipped)
+        rows = read(new.paths, datetime.fromtimestamp(moment, UTC))
+        inputs = new.told()
         name = identity([inputs, moment])
         parted = put(home, rows, name, moment)
         written = [home.add(table, place) for place, table in parted.items()]
@@ -82,7 +83,7 @@ def _take(
     days: tuple[str, ...] = ()
     if "market_day" in rows.column_names:
         days = tuple(str(day) for day in sorted(set(rows["market_day"].to_pylist())))
-    return Intake(name, len(rows), len(rows), tuple(skipped), days=days)
+    return Intake(name, len(rows), len(rows), new.skipped, days=days)
 
 
 def _in_order_of(kind: str, *columns: str) -> _Put:

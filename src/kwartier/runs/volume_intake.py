@@ -78,17 +78,19 @@ def ingest_volumes(
     """
     moment = seconds(recorded_at)
     with home.writing():
-        paths, inputs, skipped = new_files(home, sources, "volumes", moment)
-        if not paths:
-            return Intake(None, skipped=tuple(skipped))
+        new = new_files(home, sources, "volumes", moment)
+        if not new.paths:
+            return Intake(None, skipped=new.skipped)
         in_order(home, "volumes", moment)
         door = _Door(home, moment, progress)
+        batches = door.batches(files.read_volumes(new.paths))
+        ordered = sorting.ordered(batches, _ORDER, home.scratch())
+        inputs = new.told()
         name = identity([inputs, moment])
-        batches = door.batches(files.read_volumes(paths))
         written: list[dict[str, Any]] = []
         found: list[pa.Table] = []
         kept = 0
-        for day, chunks in sorting.ordered(batches, _ORDER, home.scratch()):
+        for day, chunks in ordered:
             on = periods.day_of_number(day)
             built = [_built(chunk, periods.count(on)) for chunk in chunks]
             rows = Delivered(*map(np.concatenate, zip(*(part.rows for part in built), strict=True)))
@@ -98,7 +100,7 @@ def ingest_volumes(
                 written.append(home.add_volumes(rows, on, name))
         doubts = pa.concat_tables([door.doubt_table(), *found])
         return deliver_rows(
-            home, "volumes", moment, name, inputs, skipped, written, doubts, door.rows_in, kept
+            home, "volumes", moment, name, inputs, new.skipped, written, doubts, door.rows_in, kept
         )
 
 

@@ -17,6 +17,7 @@ from kwartier.adapters.files.readings import (
 )
 from kwartier.adapters.files.register import read_register
 from kwartier.adapters.files.sources import UNPACKED_BYTES
+from kwartier.adapters.files.stages import ahead
 from kwartier.adapters.files.volumes import VOLUME_BATCH, read_volumes
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "VOLUME_BATCH",
     "FileRefused",
     "Problem",
+    "ahead",
     "read_couplings",
     "read_fractions",
     "read_prices",

@@ -10,8 +10,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +28,10 @@ from kwartier.adapters.files.columns import (
     empty_cells,
     match,
 )
+from kwartier.adapters.files.stages import in_turn
 
-LINE_BYTES = 1 << 20  # longest line of a CSV file, and the block in which it is read
+LINE_BYTES = 1 << 20  # longest line of a CSV file
+_PIECE_BYTES = 4 << 20  # what is read at once, so that each step has many rows to do
 CODECS = {".csv": None, ".csv.gz": "gzip", ".csv.zst": "zstd"}
 _HEX = re.compile(rb"0[xX]")
 
@@ -148,23 +150,18 @@ def csv_batches(
     if there is None:
         return
     row, cleared = 1, False
-    reader = None
+    records = _records(source, there)
     while True:
         doubts = Troubles()
         values: dict[str, pa.Array] = {}
         try:
-            if reader is None:
-                reader = _open_csv(source, there)
-            record = reader.read_next_batch()
-        except StopIteration:
-            record = None
-        except BROKEN as error:
-            if row == 1 and str(error) == "Empty CSV file":
-                return
+            record = next(records, None)
+        except BROKEN:
             doubts.add(path, None, None, "a CSV file with such columns", "bytes that are not")
             record = None
         if record is not None:
-            for column, array in zip(there, record.columns, strict=True):
+            for column, chunks in zip(there, record.columns, strict=True):
+                array = chunks.combine_chunks()
                 values[column.gives], faults = column.kind.judge(array)
                 doubts.add_faults(path, row, column, empty_cells(column, array) + faults)
         # pyarrow reads 0x10 as the whole number 16.
@@ -184,13 +181,42 @@ def csv_batches(
         row += record.num_rows
 
 
-def _open_csv(source: Source, there: Sequence[Column]) -> Any:
-    return pyarrow.csv.open_csv(
-        pa.PythonFile(source, mode="r"),
+def _records(source: Source, there: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+    """Read the rest of a file, some pieces of it side by side."""
+    return in_turn(partial(_typed, there=there, delimiter=source.delimiter), _pieces(source))
+
+
+def _pieces(source: Source) -> Iterator[bytes]:
+    """Cut the rest of a file into pieces of whole lines.
+
+    Raises
+    ------
+    _LineTooLong : a line does not end in time.
+    """
+    rest = b""
+    while data := source.read(_PIECE_BYTES):
+        data = rest + data
+        # What follows a carriage return at the end is not known yet.
+        end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1)) + 1
+        piece = data[:end].lstrip(b"\r\n")
+        if piece:  # pyarrow takes blank lines by themselves for no file
+            yield piece
+        rest = data[end:]
+        if len(rest) > LINE_BYTES:
+            raise _LineTooLong
+    if rest:
+        yield rest
+
+
+def _typed(piece: bytes, there: Sequence[Column], delimiter: str) -> pa.Table:
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(piece),
         read_options=pyarrow.csv.ReadOptions(
-            column_names=[column.name for column in there], block_size=LINE_BYTES
+            column_names=[column.name for column in there],
+            block_size=len(piece) + 1,
+            use_threads=False,
         ),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=source.delimiter),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types={column.name: column.kind.csv_type for column in there},
             null_values=[""],

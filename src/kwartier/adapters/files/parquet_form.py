@@ -19,6 +19,7 @@ from kwartier.adapters.files.columns import (
     empty_cells,
     match,
 )
+from kwartier.adapters.files.stages import ahead
 
 
 def open_parquet(file: pa.NativeFile, words: Sequence[str] = ()) -> pyarrow.parquet.ParquetFile:
@@ -51,6 +52,13 @@ def _words(parquet: pyarrow.parquet.ParquetFile, columns: Sequence[Column]) -> l
     return [c.name for c in columns if c.name in texts and not isinstance(c.kind, Lists)]
 
 
+def _whole(records: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Look whether what was decoded is what it says it is."""
+    for record in records:
+        record.validate(full=True)
+        yield record
+
+
 def parquet_batches(
     path: Path, columns: Sequence[Column], troubles: Troubles, unpacked_bytes: int
 ) -> Iterator[Batch]:
@@ -74,12 +82,11 @@ def parquet_batches(
         if there is None:
             return
         reader = open_parquet(file, _words(parquet, there)).iter_batches(batch_size=BATCH_ROWS)
+        records = ahead(_whole(reader))
         before = troubles.count
         while True:
             try:
-                record = next(reader, None)
-                if record is not None:
-                    record.validate(full=True)
+                record = next(records, None)
             except BROKEN:
                 troubles.add(path, row, None, "a whole Parquet file", "bytes that are not")
                 return

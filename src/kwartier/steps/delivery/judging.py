@@ -5,12 +5,13 @@ Source: domain §5; decisions §4, §5, §19.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kwartier import findings, periods
+from kwartier import findings, kernels, periods
 from kwartier.arrays import Bools, Int64s, place_in
 from kwartier.parameters import Parameters
 
@@ -65,40 +66,48 @@ def judge(
     stamp, complete : the moment that each row names, and the one at which it could be known.
     known : the points that are known on any day, sorted.
     """
-    quarter = (stamp + periods.SECONDS // 2) // periods.SECONDS
-    off = np.abs(stamp - quarter * periods.SECONDS)
     # Rows share few quarter-hours, so each is located once.
-    first, last = (int(quarter.min()), int(quarter.max())) if len(quarter) else (0, 0)
+    ends = [stamp.min(), stamp.max()] if len(stamp) else [0, 0]
+    first, last = (int(end + periods.SECONDS // 2) // periods.SECONDS for end in ends)
     days, seconds = periods.locate(np.arange(first, last + 1) * periods.SECONDS)
-    quarter -= first
-    day = days.astype(np.int32)[quarter]
-    position = (seconds // periods.SECONDS).astype(np.uint8)[quarter]
+    day, position, furthest = kernels.to_quarters(
+        stamp, first, days.astype(np.int32), (seconds // periods.SECONDS).astype(np.uint8)
+    )
     taken_in = int(periods.locate(np.array([recorded_at], np.int64))[0][0])
     observed, limit = np.zeros(len(number), np.int64), np.zeros(len(number), np.int64)
     rule = rule.copy()
-    most, oldest = parameters.off_quarter_seconds, taken_in - parameters.too_old_days
-    broken: Bools
-    for name, broken, seen, allowed in (
-        ("unknown_point", ~_among(number, known), lambda rows: 0, 0),
-        ("in_future", complete > recorded_at, lambda rows: complete[rows] - recorded_at, 0),
-        ("off_quarter", off > most, lambda rows: off[rows], most),
-        ("too_old", day < oldest, lambda rows: taken_in - day[rows], parameters.too_old_days),
-    ):
-        if broken.any():
-            rows = np.flatnonzero(broken & (rule < 0))
+    off, oldest = parameters.off_quarter_seconds, parameters.too_old_days
+    # Mostly none is broken, which is quicker to see than which are.
+    rules: Sequence[tuple[str, bool, Callable[[], Int64s], int]] = (
+        (
+            "unknown_point",
+            not kernels.are_known(number, known),
+            lambda: (place_in(known, number) < 0).astype(np.int64),
+            0,
+        ),
+        (
+            "in_future",
+            complete.max(initial=recorded_at) > recorded_at,
+            lambda: complete - recorded_at,
+            0,
+        ),
+        ("off_quarter", furthest > off, lambda: _off(stamp), off),
+        ("too_old", taken_in - days[0] > oldest, lambda: taken_in - day.astype(np.int64), oldest),
+    )
+    for name, broken, of_row, most in rules:
+        if broken:
+            seen = of_row()
+            rows = np.flatnonzero((seen > most) & (rule < 0))
             rule[rows] = findings.RULE_INDEX[name]
-            observed[rows] = seen(rows)
-            limit[rows] = allowed
+            observed[rows] = seen[rows]
+            limit[rows] = most
     return Judged(day, position, rule, observed, limit)
 
 
-def _among(number: Int64s, known: Int64s) -> Bools:
-    """Tell which numbers are known; those that follow each other are looked up once."""
-    first = np.flatnonzero(differs(number))
-    there = place_in(known, number[first]) >= 0
-    if there.all():
-        return np.ones(len(number), bool)
-    return np.repeat(there, np.diff(first, append=len(number)))
+def _off(stamp: Int64s) -> Int64s:
+    """Tell how far each moment is from its quarter-hour [s]."""
+    half = periods.SECONDS // 2
+    return np.asarray(np.abs((stamp + half) % periods.SECONDS - half), np.int64)
 
 
 def differs(*keys: npt.NDArray[Any]) -> Bools:

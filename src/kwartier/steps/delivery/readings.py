@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kwartier import findings, periods
+from kwartier import findings, kernels, periods
 from kwartier.arrays import NOT_READ, Bools, Int64s, Rows, joined, place_in
 from kwartier.findings import Records
 from kwartier.parameters import Parameters
@@ -70,22 +70,16 @@ def place(
     """
     judged = judge(number, read_at, read_at, rule, recorded_at, known, parameters)
     rule = judged.rule
-    fine = np.flatnonzero(rule < 0)
-    midnight = np.flatnonzero(judged.position[fine] == 0)
-    # Of the two of a reading at midnight the first is the last of the day before.
-    closing = midnight + np.arange(len(midnight))
-    own = np.ones(len(fine) + len(midnight), bool)
-    own[closing] = False
-    row = fine[np.cumsum(own) - own]
-    day, position = judged.day[row], judged.position[row]
-    day[closing] -= 1
-    for d in np.unique(day[closing]).tolist():
-        position[closing[day[closing] == d]] = periods.count(periods.day_of_number(d))
+    row, position, ends, first, on = kernels.to_strips(
+        number, meter, register, rule, judged.day, judged.position
+    )
+    # A day that ends does so with the last reading of its strip.
+    closing = np.flatnonzero(ends)
+    of_strip = np.searchsorted(first, closing, "right") - 1
+    for d in np.unique(on[of_strip]).tolist():
+        position[closing[on[of_strip] == d]] = periods.count(periods.day_of_number(d))
 
-    changes = differs(number, meter, register)
-    starts = differs(np.cumsum(changes, dtype=np.int32)[row], day)
-    first = np.flatnonzero(starts)
-    on, of = day[first].astype(np.int64), number[row[first]]
+    of = number[row[first]]
     area = np.full(len(first), -1, np.int64)
     for d in np.unique(on).tolist():
         of_day = np.flatnonzero(on == d)
@@ -105,6 +99,8 @@ def place(
         anywhere[row[kept]] = True
         rule[(rule < 0) & ~anywhere] = findings.RULE_INDEX["not_eligible"]
         row, position, counts = row[kept], position[kept], counts[kept]
+        starts = np.zeros(len(kept), bool)
+        starts[first] = True
         first = np.flatnonzero(starts[kept])
         on, area = on[area >= 0], area[area >= 0]
     placed = Placed(row, position, counts, first, on, area)
@@ -125,10 +121,9 @@ def build(
     meter: Int64s,
     register: Int64s,
     first: Int64s,
-    position: npt.NDArray[np.uint8],
+    slot: npt.NDArray[np.uint8],
     reading: Int64s,
     status: npt.NDArray[np.int32] | None,
-    counts: Bools,
 ) -> Built:
     """Build the day rows of one area and day from its readings.
 
@@ -136,8 +131,8 @@ def build(
     ----------
     number, meter, register, first : of each strip of readings, sorted by number, meter and
         register, and where it begins.
-    position, reading, status, counts : of each reading, in any order within a row; status is None
-        where no meter reported any.
+    slot, reading, status : of each reading, in any order within a row: twice its position, and 1
+        more where it counts; status is None where no meter reported any.
 
     Returns
     -------
@@ -147,18 +142,19 @@ def build(
     starts = differs(number, meter, register)
     rows = np.flatnonzero(starts)
     width = periods_of_day + 1
-    row = np.repeat(np.cumsum(starts) - 1, np.diff(first, append=len(position)))
-    cell = row * width + position.astype(np.int64)
+    row = np.cumsum(starts) - 1
     matrix = np.full(len(rows) * width, NOT_READ)
-    matrix[cell] = reading
-    bitmap = None
+    apart, counted = kernels.lay_strips(row, first, slot, reading, matrix.reshape(-1, width))
+    bitmap, cell = None, np.empty(0, np.int64)
+    if status is not None or not apart:
+        cell = np.repeat(row, np.diff(first, append=len(slot))) * width + (slot >> 1)
     if status is not None:
         bitmap = np.zeros(len(matrix), np.int64)
         bitmap[cell] = status
     found = np.empty(0, findings.RECORD)
     lost = 0
-    if np.count_nonzero(matrix != NOT_READ) < len(cell):
-        several = _several(cell, reading, status, counts)
+    if not apart:
+        several = _several(cell, reading, status, (slot & 1).astype(bool))
         matrix[several.cell[several.conflict]] = NOT_READ
         if bitmap is not None:
             bitmap[several.cell] = np.where(several.conflict, 0, several.bits)
@@ -172,7 +168,7 @@ def build(
         False,
     )
     some = made.reading.max(axis=1) != NOT_READ
-    return Built(made.take(some), found, int(np.count_nonzero(counts)) - lost)
+    return Built(made.take(some), found, int(counted) - lost)
 
 
 class _Several(NamedTuple):
