@@ -127,6 +127,7 @@ def compare(fleet: fleets.Fleet, folder: Path, rows: int, threads: int, seed: in
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(day_rows, "ROW_GROUP", rows)
         patch.setattr(day_rows, "STRETCHES", 1 + seed % 5)
+        patch.setattr(day_rows, "BLOCKS", 1)
         home = kept_home(folder, fleet, random.Random(seed))
         known_at = max(recorded_at for recorded_at, _ in fleet.deliveries)
         # A day of which nothing at all was kept is refused, and the oracle is not asked about it.

@@ -276,6 +276,7 @@ def compare(world: areas.World, folder: Path, rows: int, threads: int, seed: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(day_rows, "ROW_GROUP", rows)
         patch.setattr(day_rows, "STRETCHES", 1 + seed % 5)
+        patch.setattr(day_rows, "BLOCKS", 1)
         home = kept_home(folder, world, random.Random(seed))
         made = allocate(home, world.days, known_at=world.known_at, threads=threads)
     book = world.book()

@@ -58,6 +58,7 @@ def taken_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def market(taken_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Market:
     """A copy of the home, with a run of which everything is kept."""
     monkeypatch.setattr(day_rows, "ROW_GROUP", A_BLOCK)
+    monkeypatch.setattr(day_rows, "BLOCKS", 1)
     shutil.copytree(taken_in, tmp_path, dirs_exist_ok=True)
     market = Market(tmp_path)
     (run,) = market.allocate(known_at=FIRST)
@@ -88,11 +89,14 @@ def afresh(home: Home, folder: Path, days: list[date], at: datetime) -> list[dic
     return [tables_of(bare, run) for run in made]
 
 
-@pytest.mark.parametrize(("stretches", "computed"), [(1, 14), (4, 5), (13, 2), (32, 2)])
+@pytest.mark.parametrize(
+    ("stretches", "least", "computed"), [(1, 1, 14), (4, 1, 5), (13, 1, 2), (32, 1, 2), (32, 3, 4)]
+)
 def test_what_is_computed_again_is_a_stretch(
-    market: Market, monkeypatch: pytest.MonkeyPatch, stretches: int, computed: int
+    market: Market, monkeypatch: pytest.MonkeyPatch, stretches: int, least: int, computed: int
 ) -> None:
     monkeypatch.setattr(day_rows, "STRETCHES", stretches)
+    monkeypatch.setattr(day_rows, "BLOCKS", least)
     market.allocate(known_at=FIRST)
     market.deliver(of_point(40, 300), recorded_at=FIRST + LATER)
     (run,) = market.allocate(known_at=FIRST + 20 * LATER)
@@ -228,6 +232,7 @@ def check(world: areas.World, folder: Path, rows: int, threads: int, seed: int) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(day_rows, "ROW_GROUP", rows)
         patch.setattr(day_rows, "STRETCHES", 1 + seed % 5)
+        patch.setattr(day_rows, "BLOCKS", 1)
         home = kept_home(folder, world, random.Random(seed))
         recorded = {
             datetime.fromtimestamp(d["recorded_at"], FIRST.tzinfo) for d in home.deliveries()

@@ -7,7 +7,7 @@ thread, not by the day. Whole numbers are summed, so no result depends on thread
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Protocol, TypeVar
 
@@ -29,12 +29,31 @@ class Kept(Protocol[_Asked]):
         """Keep what a stretch adds up to."""
 
 
+class Workers:
+    """Threads that send stretches through the way, for one area after another.
+
+    threads : how many; the cores of the machine when not given.
+    """
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._count = threads or cores()
+        self._pool = ThreadPoolExecutor(self._count)
+
+    def all_do(self, work: Callable[[], None]) -> list[Future[None]]:
+        """Let each of them do some work, once it has done what it was asked before."""
+        return [self._pool.submit(work) for _ in range(self._count)]
+
+    def close(self) -> None:
+        """Let go of what was not begun."""
+        self._pool.shutdown(cancel_futures=True)
+
+
 def reduce(
     stretches: Iterable[_S],
     day: pipeline.Day,
     *,
     kept: Kept[_S],
-    threads: int | None = None,
+    workers: Workers,
     on_block: Callable[[int], None] | None = None,
 ) -> pipeline.Partial:
     """Send stretches of blocks through pipeline.wide() and sum what comes out.
@@ -42,7 +61,8 @@ def reduce(
     Parameters
     ----------
     kept : what need not be computed.
-    threads : how many work side by side; the cores of the machine when not given.
+    workers : the threads that work side by side. Those that find no stretch any more are free for
+        who asks next.
     on_block : called with how many blocks are done since it was called last, to show progress.
     """
     queue: Iterator[_S] = iter(stretches)
@@ -72,11 +92,8 @@ def reduce(
             with adding:
                 total.add(own, start)
 
-    workers = threads or cores()
-    if workers == 1:
-        work()
-        return total
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(work) for _ in range(workers)]:
-            done.result()
+    working = workers.all_do(work)
+    wait(working)
+    for done in working:
+        done.result()
     return total

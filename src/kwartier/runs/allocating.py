@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from itertools import pairwise
 from threading import Lock
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from kwartier import parameters, periods
@@ -30,6 +32,9 @@ from kwartier.runs.moments import (
 from kwartier.runs.process import at_work
 from kwartier.runs.running import CORRECTION, TRIAL, Runner, steadily
 from kwartier.runs.way import Way
+
+if TYPE_CHECKING:
+    from kwartier.adapters.ledger import Ledger
 
 _LONGEST_AGO = 200  # days; older market days are settled under every calendar
 
@@ -179,9 +184,11 @@ def _run(
     days, moment = sorted(set(days_of(days))), seconds(known_at)
     with _running(home, grid_area, threads, afresh, cluster, progress, moment) as running:
         way = running.way(moment)
-        published = running.published(days) if kind != TRIAL else set()
         wanted = _wanted(way, grid_area)
         asked = [(day, area) for day in days for area in wanted]
+        for day, area in asked[:2]:
+            way.ahead(day, area)
+        published = running.published(days) if kind != TRIAL else set()
         some = {day for day, _ in published}
         idle = [
             day.isoformat()
@@ -249,9 +256,17 @@ class _Running:
         self._run: Run | None = None
         self._done, self._total, self._counting = 0, 0, Lock()
         self._day: date | None = None
-        self.way(known_at)  # its register is read while the library of the ledger is loaded
-        self._ledger = ledger_of(home)
-        self._runner = Runner(home, self._ledger, worker)
+        self._worker = worker
+        self.way(known_at)
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        # Its library takes long to load, so it is not before something can be summed meanwhile.
+        return ledger_of(self._home)
+
+    @cached_property
+    def _runner(self) -> Runner:
+        return Runner(self._home, self._ledger, self._worker)
 
     def way(self, known_at: int) -> Way:
         """Give the way as known at a moment; a run that is taken over may know less."""

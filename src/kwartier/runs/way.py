@@ -34,6 +34,7 @@ _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at"
 
 _BEAT = 60.0  # seconds between signs of life
 _A_TASK = 4  # blocks, at most, that a cluster reads as one
+_MANY = 1 << 18  # points
 # Around a day few blocks are looked at; below this many a job of a cluster takes longer.
 _FEW_BLOCKS = 16
 
@@ -144,9 +145,11 @@ class Way:
         self._home, self._known_at = home, known_at
         self._areas = registers.known_areas(home, known_at)
         self._afresh, self._cluster = afresh, cluster
-        self._threads, self._on_block, self._alive = threads, on_block, alive
+        self._on_block, self._alive = on_block, alive
         # Points are looked up while those before them are summed, and an area is closed meanwhile.
-        self._before, self._behind = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        # Two areas are summed at once, so that no worker waits for the last one of an area.
+        self._before, self._behind = ThreadPoolExecutor(1), ThreadPoolExecutor(2)
+        self._workers = embedded.Workers(threads)
         self._registers: dict[str, Register] = {}
         self._until: dict[str, int] = {}
         self._alone: defaultdict[str, RLock] = defaultdict(RLock)  # by area, for who reads it
@@ -180,13 +183,15 @@ class Way:
         return identity([deliveries, self.until(), kwartier.__version__])
 
     def areas(self) -> list[str]:
-        """List the grid areas that the register names; those of few points come first.
+        """List the grid areas that the register names; those of few points come before others.
 
-        So the points of the largest are looked up while others are summed.
+        So the points of the largest are looked up while others are summed. But the first is one
+        that takes as long to sum as kernels and libraries take to load.
         """
-        return sorted(
-            self._areas, key=lambda area: registers.rows(self._home, area, self._known_at)
-        )
+        held = {area: registers.rows(self._home, area, self._known_at) for area in self._areas}
+        rising = sorted(held, key=held.__getitem__)
+        first = next((area for area in rising if held[area] >= _MANY), rising[0])
+        return sorted(rising, key=lambda area: area != first)
 
     def has(self, day: date, grid_area: str) -> bool:
         """Tell whether an area has any point on a day."""
@@ -252,7 +257,10 @@ class Way:
         """Let go of what was begun and is not asked for any more."""
         self._closing = True
         for begun in (self._before, self._behind):
-            begun.shutdown(cancel_futures=True)
+            begun.shutdown(wait=False, cancel_futures=True)
+        self._workers.close()
+        for begun in (self._before, self._behind):
+            begun.shutdown()
 
     def _begin(self, day: date, grid_area: str) -> Future[_Visited]:
         key = (day, grid_area)
@@ -286,7 +294,7 @@ class Way:
             return _Visited(partial, len(blocks), len(blocks))
         kept = Kept(self._home, on, self._afresh)
         partial = embedded.reduce(
-            store.stretches(blocks), on, kept=kept, threads=self._threads, on_block=self._done
+            store.stretches(blocks), on, kept=kept, workers=self._workers, on_block=self._done
         )
         kept.sweep()
         return _Visited(partial, kept.blocks, kept.computed)

@@ -23,6 +23,7 @@ from kwartier.arrays import NOT_READ, Int64s, Rows, joined, place_in
 
 ROW_GROUP = 16_384
 STRETCHES = 16  # of a layer, at most
+BLOCKS = 4  # of a stretch, at least, but for the last of a layer
 _LARGEST = np.iinfo(np.int32).max
 _REGISTER = pa.field("register", pa.string(), nullable=False)
 _POINT = pa.field("accounting_point", pa.int64(), nullable=False)
@@ -216,7 +217,7 @@ def stretches(blocks: Sequence[Block], size: int | None = None) -> list[Stretch]
     """
     made: list[Stretch] = []
     for layer, of_layer in groupby(blocks, key=lambda block: block.layer):
-        many = size or -(-layer.metadata.num_row_groups // STRETCHES)
+        many = size or max(BLOCKS, -(-layer.metadata.num_row_groups // STRETCHES))
         for _, part in groupby(of_layer, key=lambda block: block.row_group // many):
             made.append(Stretch(tuple(part)))
     return made
