@@ -126,6 +126,24 @@ def test_a_reading_is_the_same_in_every_form_of_csv(
     ]
 
 
+@pytest.mark.parametrize("size", [60, 500, 5_000])
+@pytest.mark.parametrize("at", [0, 7, 39])
+def test_a_line_may_be_so_long_and_no_longer(
+    write: Write, monkeypatch: pytest.MonkeyPatch, size: int, at: int
+) -> None:
+    longest = 100
+    monkeypatch.setattr(csv_form, "_PIECE_BYTES", size)
+    monkeypatch.setattr(csv_form, "LINE_BYTES", longest)
+    lines = [READING.strip()] * 40
+    lines[at] = lines[at].replace("1234", "1234".rjust(longest - len(lines[at]) + 4))
+    assert len(lines[at]) == longest
+    assert len(rows(write("\n".join([HEAD.strip(), *lines, ""])))) == 40
+    lines[at] += " "
+    assert refused(write("\n".join([HEAD.strip(), *lines, ""]))) == [
+        (at + 1, None, "a longer line")
+    ]
+
+
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 1 << 20])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\r\n\r\n\n"])
 def test_a_csv_file_is_the_same_however_it_is_cut_into_pieces(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from threading import Event, active_count
 
+import pyarrow as pa
 import pytest
 
 from kwartier.adapters.files.stages import ahead, in_turn
+from kwartier.runs.process import at_work
 
 
 @pytest.mark.parametrize("most", [1, 4])
@@ -79,3 +82,27 @@ def test_who_stops_in_the_middle_leaves_no_thread_behind() -> None:
     assert next(made) == "0"
     made.close()
     assert active_count() == before
+
+
+def test_the_process_is_as_it_was_when_the_last_has_done_its_work() -> None:
+    def now() -> tuple[float, str]:
+        return sys.getswitchinterval(), pa.default_memory_pool().backend_name
+
+    before = now()
+    first, second = at_work(), at_work()
+    first.__enter__()
+    at = now()
+    assert at != before
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert now() == at
+    second.__exit__(None, None, None)
+    assert now() == before
+
+    def failing() -> None:
+        assert now() == at
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), at_work():
+        failing()
+    assert now() == before

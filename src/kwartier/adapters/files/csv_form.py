@@ -198,14 +198,23 @@ def _pieces(source: Source) -> Iterator[bytes]:
         data = rest + data
         # What follows a carriage return at the end is not known yet.
         end = max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1)) + 1
-        piece = data[:end].lstrip(b"\r\n")
+        piece, rest = data[:end].lstrip(b"\r\n"), data[end:]
+        if len(rest) > LINE_BYTES or _has_long_line(piece):
+            raise _LineTooLong
         if piece:  # pyarrow takes blank lines by themselves for no file
             yield piece
-        rest = data[end:]
-        if len(rest) > LINE_BYTES:
-            raise _LineTooLong
     if rest:
         yield rest
+
+
+def _has_long_line(piece: bytes) -> bool:
+    # A line that is too long fills one of these, and few others do.
+    half = LINE_BYTES // 2
+    filled = (
+        not any(piece.find(end, at, at + half) >= 0 for end in (b"\n", b"\r"))
+        for at in range(0, len(piece) - half + 1, half)
+    )
+    return any(filled) and any(len(line) > LINE_BYTES for line in piece.splitlines())
 
 
 def _typed(piece: bytes, there: Sequence[Column], delimiter: str) -> pa.Table:
@@ -236,7 +245,11 @@ def lines_of(source: Source) -> Iterator[bytes]:
         lines = (rest + data).splitlines()
         # The last line may go on in the next piece.
         rest = lines.pop() if lines and not data.endswith((b"\n", b"\r")) else b""
-        yield from filter(None, lines)
+        for line in lines:
+            if len(line) > LINE_BYTES:
+                raise _LineTooLong
+            if line:
+                yield line
         if len(rest) > LINE_BYTES:
             raise _LineTooLong
     if rest:
