@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks import data
-from kwartier import codes, kernels, parameters, pipeline
+from kwartier import codes, kernels, parameters, periods, pipeline
 from kwartier.arrays import NOT_READ, Int64s, Rows
 from kwartier.runs.moments import register_of
 from kwartier.simulation import many
@@ -116,6 +116,34 @@ def test_add_volumes(benchmark: Any, holed: Int64s) -> None:
         return cell, direction, volume, annual, into
 
     _timed(benchmark, kernels.add_volumes, fresh)
+
+
+def test_to_quarters(benchmark: Any) -> None:
+    """Long readings of a day, a point after another."""
+    stamp = np.tile(periods.day_start(data.DAY) + periods.SECONDS * np.arange(97), POINTS)
+    first = int(stamp[0]) // periods.SECONDS
+    day, position = np.zeros(97, np.int32), np.arange(97, dtype=np.uint8)
+    _timed(benchmark, kernels.to_quarters, lambda: (stamp, first, day, position))
+
+
+def test_to_strips(benchmark: Any) -> None:
+    number = np.repeat(np.arange(POINTS), 97)
+    meter, register = np.zeros(len(number), np.int64), np.zeros(len(number), np.int8)
+    rule = np.full(len(number), -1, np.int16)
+    place = np.tile(np.arange(97), POINTS)
+    day, position = (place // 96).astype(np.int32), (place % 96).astype(np.uint8)
+    _timed(benchmark, kernels.to_strips, lambda: (number, meter, register, rule, day, position))
+
+
+def test_lay_strips(benchmark: Any) -> None:
+    row = np.arange(POINTS)
+    slot = np.tile(np.arange(97, dtype=np.uint8) * 2 + 1, POINTS).astype(np.uint8)
+    reading = np.arange(len(slot))
+
+    def fresh() -> Any:
+        return row, 97 * row, slot, reading, np.full((POINTS, 97), NOT_READ)
+
+    _timed(benchmark, kernels.lay_strips, fresh)
 
 
 def _volumes(reading: Int64s) -> Int64s:

@@ -7,7 +7,8 @@ thread, not by the day. Whole numbers are summed, so no result depends on thread
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
 from typing import Protocol, TypeVar
 
@@ -39,12 +40,20 @@ class Workers:
         self._count = threads or cores()
         self._pool = ThreadPoolExecutor(self._count)
 
-    def all_do(self, work: Callable[[], None]) -> list[Future[None]]:
-        """Let each of them do some work, once it has done what it was asked before."""
-        return [self._pool.submit(work) for _ in range(self._count)]
+    def all_do(self, work: Callable[[], None]) -> None:
+        """Let each of them do some work, once it has done what it was asked before, and wait.
+
+        What one of them raises is raised when none works on it any more.
+        """
+        begun = [self._pool.submit(work) for _ in range(self._count)]
+        for one in begun:  # unlike wait() these are told of what is let go of
+            with suppress(CancelledError):
+                one.exception()
+        for one in begun:
+            one.result()
 
     def close(self) -> None:
-        """Let go of what was not begun."""
+        """Let go of what was not begun; who waits for it is told so by CancelledError."""
         self._pool.shutdown(cancel_futures=True)
 
 
@@ -92,8 +101,5 @@ def reduce(
             with adding:
                 total.add(own, start)
 
-    working = workers.all_do(work)
-    wait(working)
-    for done in working:
-        done.result()
+    workers.all_do(work)
     return total
