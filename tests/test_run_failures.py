@@ -42,6 +42,8 @@ from tests.market import DAY, ONE_DAY, OTHER, Market
 NOON = hour(DAY + ONE_DAY, 12)
 AT_ONCE = SimpleNamespace(sleep=lambda pause: None)
 TELLS = "print('here', flush=True); sys.stdin.readline()\n"
+# Readings are summed while the ledger is opened, so before a run is claimed.
+CLAIMED = "    while not runs.ledger_of(home).runs():\n        time.sleep(0.01)\n"
 
 
 @pytest.fixture
@@ -162,7 +164,7 @@ def test_the_run_of_a_worker_that_was_killed_is_taken_over_at_once(
         asked = {"correction": "correct", "trial": "allocate"}[kind]
         made = f"runs.{asked}(home, [date.fromisoformat('{DAY}')], threads=1, progress=stay)"
     worker = process(
-        "home = Home(sys.argv[1])\ndef stay(done, total):\n    " + TELLS.strip() + "\n" + made,
+        "home = Home(sys.argv[1])\ndef stay(done, total):\n" + CLAIMED + "    " + TELLS + made,
         str(market.home.root),
         NOON.isoformat(),
     )
