@@ -500,3 +500,13 @@ def test_what_is_told_of_a_run_holds_no_password(
         )[0]["run"]
         == run.run
     )
+
+
+def test_what_a_process_left_that_was_killed_while_it_made_the_ledger_is_swept(
+    plain: Market,
+) -> None:
+    left = [plain.home.root / f"ledger.sqlite-77.unfinished{end}" for end in ("", "-journal")]
+    for path in left:
+        path.write_bytes(b"half")
+    runs.ledger_of(plain.home)
+    assert not any(path.exists() for path in left)

@@ -118,7 +118,7 @@ def _open(home: Home) -> Ledger:
     if url is None:
         if made is not None and not file.exists():
             raise HomeError(f"{file} is missing, and the home needs it; put it back")
-        for left in file.parent.glob(f"{file.name}-*.unfinished"):  # of a process that was killed
+        for left in file.parent.glob(f"{file.name}-*.unfinished*"):  # of a killed process
             left.unlink()
     ledger = Ledger(url or f"sqlite:///{file}", named.name)
     if made is not None and not _knows(ledger, made):
