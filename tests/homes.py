@@ -32,11 +32,11 @@ READINGS = pa.schema(
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    """Give every file of a home but the lock, which is empty, and which reader looks where."""
+    """Give every file of a home but the lock, which is empty."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name not in ("lock", "ledger.sqlite-shm")
+        if path.is_file() and path.name != "lock"
     }
 
 

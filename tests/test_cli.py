@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from kwartier import Home, codes, findings, ingest
+from kwartier import Home, codes, findings, ingest, runs
 from kwartier.apps.cli import app
 from tests import homes, market
 from tests.market import DAY, ONE_DAY, OTHER, POINT, Market, but, ean, flat, point, read
@@ -269,6 +269,7 @@ def test_a_run_as_known_before(home: Path, files: Path) -> None:
 def test_what_is_wrong_is_told(home: Path, words: list[str], code: int, says: str) -> None:
     if words[0] not in ("demo", "settle"):
         words = [*words, "--home", str(home)]
+    runs.ledger_of(Home(home)).runs()  # SQLite notes who reads it when it is opened
     before = homes.contents(home)
     told = tell(*words)
     assert told.code == code, told.all

@@ -151,7 +151,7 @@ def test_a_csv_file_is_the_same_however_it_is_cut_into_pieces(
 ) -> None:
     readings = [READING.replace("1234", str(n)).strip() for n in range(40)]
     monkeypatch.setattr(csv_form, "_PIECE_BYTES", size)
-    for last in (end, ""):
+    for last in (end, "", 3 * end):
         read = rows(write(end.join([HEAD.strip(), *readings]) + last))
         assert [(row["row"], row["reading_wh"]) for row in read] == [(n + 1, n) for n in range(40)]
     readings[30] += "x"

@@ -187,7 +187,8 @@ def _run(
         wanted = _wanted(way, grid_area)
         asked = [(day, area) for day in days for area in wanted]
         for day, area in asked[:2]:
-            way.ahead(day, area)
+            if day == days[0]:
+                way.ahead(day, area)
         published = running.published(days) if kind != TRIAL else set()
         some = {day for day, _ in published}
         idle = [
@@ -261,7 +262,7 @@ class _Running:
 
     @cached_property
     def _ledger(self) -> Ledger:
-        # Its library takes long to load, so it is not before something can be summed meanwhile.
+        # Its library takes long to load, so that is left until something can be summed meanwhile.
         return ledger_of(self._home)
 
     @cached_property

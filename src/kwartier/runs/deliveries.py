@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,8 +41,6 @@ class NewFiles(NamedTuple):
     told: Callable[[], list[dict[str, Any]]]
     skipped: tuple[str, ...]
 
-
-_Content = Callable[[], Mapping[str, Any]]
 
 # What a later moment of taking in may say otherwise, and what later deliveries of other kinds.
 _BY_MOMENT = {"in_future"}
@@ -87,40 +85,42 @@ def new_files(
     """
     deliveries = home.deliveries()
     newest = {d["kind"]: d["number"] for d in deliveries}
-    known = [
-        _came_before(entry)
+    before = [
+        entry
         for manifest in deliveries
         if manifest["kind"] == kind and _settled(manifest, moment, newest)
         for entry in manifest["inputs"]
     ]
     if isinstance(sources, str | Path) or hasattr(sources, "__arrow_c_stream__"):
         raise TypeError("sources: expected a list of files and tables, not one; write [source]")
-    new: list[tuple[Path, int, _Content]] = []
+    paths = [path_of(home, source, number) for number, source in enumerate(sources)]
+    size_of = [path.stat().st_size for path in paths]
+    sizes = Counter([*(entry.get("bytes") for entry in before), *size_of])
+    known = [_content_of(entry) for entry in before]
+    new: list[tuple[Path, dict[str, Any]]] = []
     skipped = []
-    for number, source in enumerate(sources):
-        path = path_of(home, source, number)
-        size = path.stat().st_size
-        content: _Content = cache(partial(_content, path, said))
-        if any(other in (None, size) and before() == content() for other, before in known):
-            skipped.append(path.name)
-        else:
-            known.append((size, content))
-            new.append((path, size, content))
+    for path, size in zip(paths, size_of, strict=True):
+        entry = {"name": path.name, "bytes": size, **said}
+        if None in sizes or sizes[size] > 1:
+            entry["sha256"] = store.sha256(path)
+            if _content_of(entry) in known:
+                skipped.append(path.name)
+                continue
+            known.append(_content_of(entry))
+        new.append((path, entry))
 
     def told() -> list[dict[str, Any]]:
-        return [{"name": path.name, "bytes": size, **content()} for path, size, content in new]
+        for path, entry in new:
+            if "sha256" not in entry:
+                entry["sha256"] = store.sha256(path)
+        return [entry for _, entry in new]
 
-    return NewFiles([path for path, *_ in new], told, tuple(skipped))
-
-
-def _came_before(entry: Mapping[str, Any]) -> tuple[int | None, _Content]:
-    """Give the size of a file that came before, where it is known, and what else is said of it."""
-    content = {name: value for name, value in entry.items() if name not in ("name", "bytes")}
-    return entry.get("bytes"), lambda: content
+    return NewFiles([path for path, _ in new], told, tuple(skipped))
 
 
-def _content(path: Path, said: Mapping[str, object]) -> dict[str, Any]:
-    return {"sha256": store.sha256(path), **said}
+def _content_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what tells a file from others; the size of one that came before may not be known."""
+    return {name: value for name, value in entry.items() if name not in ("name", "bytes")}
 
 
 def path_of(home: Home, source: Source, number: int = 0) -> Path:

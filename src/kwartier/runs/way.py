@@ -34,7 +34,7 @@ _KEPT_FRACTIONS = tables.STANDARD_FRACTIONS.schema.append(pa.field("recorded_at"
 
 _BEAT = 60.0  # seconds between signs of life
 _A_TASK = 4  # blocks, at most, that a cluster reads as one
-_MANY = 1 << 18  # points
+_MANY = 1 << 18  # points; to sum so many takes as long as to load kernels and libraries
 # Around a day few blocks are looked at; below this many a job of a cluster takes longer.
 _FEW_BLOCKS = 16
 
@@ -256,11 +256,12 @@ class Way:
     def close(self) -> None:
         """Let go of what was begun and is not asked for any more."""
         self._closing = True
-        for begun in (self._before, self._behind):
-            begun.shutdown(wait=False, cancel_futures=True)
+        # What waits for the workers ends when they do, and begins nothing more.
+        self._before.shutdown(wait=False, cancel_futures=True)
+        self._behind.shutdown(wait=False, cancel_futures=True)
         self._workers.close()
-        for begun in (self._before, self._behind):
-            begun.shutdown()
+        self._before.shutdown()
+        self._behind.shutdown()
 
     def _begin(self, day: date, grid_area: str) -> Future[_Visited]:
         key = (day, grid_area)

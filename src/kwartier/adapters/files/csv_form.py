@@ -160,8 +160,7 @@ def csv_batches(
             doubts.add(path, None, None, "a CSV file with such columns", "bytes that are not")
             record = None
         if record is not None:
-            for column, chunks in zip(there, record.columns, strict=True):
-                array = chunks.combine_chunks()
+            for column, array in zip(there, record.columns, strict=True):
                 values[column.gives], faults = column.kind.judge(array)
                 doubts.add_faults(path, row, column, empty_cells(column, array) + faults)
         # pyarrow reads 0x10 as the whole number 16.
@@ -201,9 +200,9 @@ def _pieces(source: Source) -> Iterator[bytes]:
         piece, rest = data[:end].lstrip(b"\r\n"), data[end:]
         if len(rest) > LINE_BYTES or _has_long_line(piece):
             raise _LineTooLong
-        if piece:  # pyarrow takes blank lines by themselves for no file
+        if piece:  # blank lines are no rows
             yield piece
-    if rest:
+    if rest := rest.strip(b"\r\n"):
         yield rest
 
 
@@ -217,8 +216,8 @@ def _has_long_line(piece: bytes) -> bool:
     return any(filled) and any(len(line) > LINE_BYTES for line in piece.splitlines())
 
 
-def _typed(piece: bytes, there: Sequence[Column], delimiter: str) -> pa.Table:
-    return pyarrow.csv.read_csv(
+def _typed(piece: bytes, there: Sequence[Column], delimiter: str) -> pa.RecordBatch:
+    table = pyarrow.csv.read_csv(
         pa.BufferReader(piece),
         read_options=pyarrow.csv.ReadOptions(
             column_names=[column.name for column in there],
@@ -232,6 +231,7 @@ def _typed(piece: bytes, there: Sequence[Column], delimiter: str) -> pa.Table:
             strings_can_be_null=True,
         ),
     )
+    return table.combine_chunks().to_batches()[0]
 
 
 class _LineTooLong(ValueError):
